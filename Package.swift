@@ -1,0 +1,79 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// One straight line; an import may only point to the right (docs/architecture.md):
+//   ai-usage-agent-cli -> Agent -> Providers -> OAuth -> Vault -> Age -> Platform -> C
+let package = Package(
+    name: "ai-usage-agent",
+    products: [
+        .executable(name: "ai-usage-agent", targets: ["ai-usage-agent-cli"]),
+        .executable(name: "demo-provider", targets: ["demo-provider"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    ],
+    targets: [
+        // The C edge.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CCurl", cSettings: strictC),
+        .target(name: "CLinux", cSettings: strictC),
+
+        // The line, from right to left.
+        .target(name: "Platform", dependencies: ["COpenSSL", "CCurl", "CLinux"]),
+        .target(name: "Age", dependencies: ["Platform"]),
+        .target(name: "Vault", dependencies: ["Age", "Platform"]),
+        .target(
+            name: "OAuth",
+            dependencies: ["Vault", "Platform", .product(name: "Logging", package: "swift-log")]
+        ),
+        .target(name: "Providers", dependencies: ["OAuth", "Vault", "Platform"]),
+        .target(
+            name: "Agent",
+            dependencies: [
+                "Providers", "OAuth", "Vault", "Platform",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .executableTarget(
+            name: "ai-usage-agent-cli",
+            dependencies: [
+                "Agent", "Providers", "OAuth", "Vault", "Platform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        // Not installed: the server that the tests and `make run` talk to, and what the tests share.
+        .executableTarget(name: "demo-provider", dependencies: ["Platform"]),
+        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport"),
+        .testTarget(
+            name: "LibraryTests",
+            dependencies: ["TestSupport", "Agent", "Providers", "OAuth", "Vault", "Age", "Platform"],
+            exclude: ["Age/Files"]
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "Platform"],
+            exclude: ["Servers"]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+var strictC: [CSetting] { [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)] }
+
+for target in package.targets where target.type != .system && !target.name.hasPrefix("C") {
+    let isTest = target.type == .test || target.name == "TestSupport"
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+            .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+            .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+            .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+            .treatAllWarnings(as: .error),
+        ]
+        // All unsafe code stands in Platform; everywhere else the compiler refuses it (SE-0458). Noisy in tests.
+        + (isTest ? [] : [.strictMemorySafety()])
+}

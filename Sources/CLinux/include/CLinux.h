@@ -1,0 +1,54 @@
+// The handful of C functions that Swift's Glibc module hides or cannot call (variadic, _GNU_SOURCE).
+// Every function returns 0 or a value on success and -1 with errno set on failure, as libc does.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// openat(2) with the mode argument that is variadic in C.
+int clinux_openat(int directory, const char *_Nonnull path, int flags, mode_t mode);
+
+/// Open-file-description lock on the whole file: F_OFD_SETLK, never waits.
+/// `kind`: 0 unlock, 1 shared, 2 exclusive. EAGAIN when another description holds it.
+int clinux_ofd_lock(int descriptor, int kind);
+
+/// PR_SET_DUMPABLE 0: no core file, no /proc/PID/mem or environ for processes of the same user.
+int clinux_set_nondumpable(void);
+
+/// The dumpable flag as the kernel has it now: 0 or 1.
+int clinux_get_dumpable(void);
+
+/// PR_SET_PDEATHSIG: the calling process gets `signal` when its parent dies.
+int clinux_die_with_parent(int signal);
+
+/// accept4(2) with SOCK_CLOEXEC | SOCK_NONBLOCK.
+int clinux_accept(int listener);
+
+/// f_type of the file system that holds the descriptor (statfs(2)); -1 on failure.
+int64_t clinux_filesystem_magic(int descriptor);
+
+/// Lets SIGINT, SIGTERM and SIGHUP end the process with exit code 128 + signal, after putting the terminal's
+/// echo back, but never while a section opened by clinux_defer_interrupts is open: a rotated token must reach
+/// the disk first. While deferred, the first signal writes `notice` to stderr.
+int clinux_install_interrupts(const char *_Nonnull notice);
+void clinux_defer_interrupts(void);
+/// Closes a section; exits at once if a signal came while the last one was open.
+void clinux_allow_interrupts(void);
+
+/// Turns the terminal's echo off and remembers its state for the signal handler; -1 if it is no terminal.
+int clinux_echo_off(int descriptor);
+void clinux_echo_restore(void);
+
+/// posix_spawnp with an argument vector and environment, standard streams as given (-1: /dev/null), every other
+/// descriptor closed, signals at their defaults. Returns the pid.
+pid_t clinux_spawn(const char *_Nonnull program, char *_Nullable const *_Nonnull arguments,
+                   char *_Nullable const *_Nonnull environment, int input, int output, int error,
+                   bool own_session);
+
+/// The terminal's width in columns, or -1.
+int clinux_terminal_columns(int descriptor);
+
+#endif

@@ -1,0 +1,140 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/vfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+int clinux_openat(int directory, const char *path, int flags, mode_t mode) {
+    return openat(directory, path, flags, mode);
+}
+
+int clinux_ofd_lock(int descriptor, int kind) {
+    struct flock whole = {0};
+    whole.l_type = kind == 0 ? F_UNLCK : kind == 1 ? F_RDLCK : F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return fcntl(descriptor, F_OFD_SETLK, &whole);
+}
+
+int clinux_set_nondumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+int clinux_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+int64_t clinux_filesystem_magic(int descriptor) {
+    struct statfs information;
+    if (fstatfs(descriptor, &information) != 0) return -1;
+    return (int64_t)information.f_type;
+}
+
+int clinux_terminal_columns(int descriptor) {
+    struct winsize size;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return -1;
+    return size.ws_col;
+}
+
+// Terminal echo. The state is read by the signal handler, so it is plain static data behind an atomic flag.
+static struct termios saved_terminal;
+static atomic_int saved_descriptor = -1;
+
+int clinux_echo_off(int descriptor) {
+    struct termios now;
+    if (tcgetattr(descriptor, &now) != 0) return -1;
+    saved_terminal = now;
+    atomic_store(&saved_descriptor, descriptor);
+    now.c_lflag &= ~(tcflag_t)ECHO;
+    now.c_lflag |= ECHONL;
+    return tcsetattr(descriptor, TCSAFLUSH, &now);
+}
+
+void clinux_echo_restore(void) {
+    int descriptor = atomic_exchange(&saved_descriptor, -1);
+    if (descriptor >= 0) (void)tcsetattr(descriptor, TCSAFLUSH, &saved_terminal);
+}
+
+// Interrupts. A handler may only touch atomics and async-signal-safe calls.
+static atomic_int deferrals = 0;
+static atomic_int pending = 0;
+static const char *deferral_notice = "";
+
+static void leave(int signal) {
+    clinux_echo_restore();
+    _exit(128 + signal);
+}
+
+static void on_signal(int signal) {
+    int saved_errno = errno;
+    int none = 0;
+    if (atomic_load(&deferrals) == 0) leave(signal);
+    if (atomic_compare_exchange_strong(&pending, &none, signal)) {
+        ssize_t ignored = write(STDERR_FILENO, deferral_notice, strlen(deferral_notice));
+        (void)ignored;
+    }
+    errno = saved_errno;
+}
+
+int clinux_install_interrupts(const char *notice) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    deferral_notice = notice;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction action, old;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        sigemptyset(&action.sa_mask);
+        // nohup and a shell's background jobs set SIG_IGN on purpose; keep it.
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN) continue;
+        if (sigaction(signals[i], &action, NULL) != 0) return -1;
+    }
+    return 0;
+}
+
+void clinux_defer_interrupts(void) { atomic_fetch_add(&deferrals, 1); }
+
+void clinux_allow_interrupts(void) {
+    if (atomic_fetch_sub(&deferrals, 1) == 1) {
+        int signal = atomic_load(&pending);
+        if (signal != 0) leave(signal);
+    }
+}
+
+pid_t clinux_spawn(const char *program, char *const *arguments, char *const *environment, int input, int output,
+                   int error, bool own_session) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t pid = -1;
+    int failure = posix_spawn_file_actions_init(&actions);
+    if (failure != 0) { errno = failure; return -1; }
+    failure = posix_spawnattr_init(&attributes);
+    if (failure != 0) { posix_spawn_file_actions_destroy(&actions); errno = failure; return -1; }
+
+    const int streams[3] = {input, output, error};
+    for (int target = 0; target < 3 && failure == 0; target++) {
+        failure = streams[target] < 0
+            ? posix_spawn_file_actions_addopen(&actions, target, "/dev/null", target == 0 ? O_RDONLY : O_WRONLY, 0)
+            : posix_spawn_file_actions_adddup2(&actions, streams[target], target);
+    }
+    if (failure == 0) failure = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    sigemptyset(&none);
+    sigfillset(&all);
+    if (failure == 0) failure = posix_spawnattr_setsigmask(&attributes, &none);
+    if (failure == 0) failure = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (failure == 0)
+        failure = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                            (own_session ? POSIX_SPAWN_SETSID : 0));
+    if (failure == 0) failure = posix_spawnp(&pid, program, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure != 0) { errno = failure; return -1; }
+    return pid;
+}

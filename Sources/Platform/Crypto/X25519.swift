@@ -1,0 +1,42 @@
+import COpenSSL
+
+/// X25519 key agreement (RFC 7748).
+package enum X25519 {
+    package static let size = 32
+    /// The public point of the generator: nine.
+    private static let basePoint: [UInt8] = [9] + [UInt8](repeating: 0, count: 31)
+
+    /// The public key that belongs to a private one.
+    package static func publicKey(of privateKey: Span<UInt8>) -> [UInt8] {
+        // Base-point multiplication never gives the all-zero result that `agree` refuses.
+        guard let secret = agree(privateKey: privateKey, publicKey: basePoint.span) else {
+            fatalError("X25519 refused the base point")
+        }
+        return secret.withBytes { span in span.indices.map { span[$0] } }
+    }
+
+    /// The shared secret, or nil if the peer's key is no usable point (all-zero result, RFC 7748 section 6.1).
+    package static func agree(privateKey: Span<UInt8>, publicKey: Span<UInt8>) -> SecretBytes? {
+        guard privateKey.count == size, publicKey.count == size else { return nil }
+        let own = unsafe privateKey.withUnsafeBufferPointer {
+            unsafe EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nil, $0.baseAddress, $0.count)
+        }
+        defer { unsafe EVP_PKEY_free(own) }
+        let peer = unsafe publicKey.withUnsafeBufferPointer {
+            unsafe EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nil, $0.baseAddress, $0.count)
+        }
+        defer { unsafe EVP_PKEY_free(peer) }
+        guard let own = unsafe own, let peer = unsafe peer, let context = unsafe EVP_PKEY_CTX_new(own, nil) else { return nil }
+        defer { unsafe EVP_PKEY_CTX_free(context) }
+        guard unsafe EVP_PKEY_derive_init(context) == 1, unsafe EVP_PKEY_derive_set_peer(context, peer) == 1 else { return nil }
+
+        var secret = SecretBytes(zeroes: size)
+        var length = size
+        let derived = secret.withMutableBytes { span in
+            unsafe span.withUnsafeMutableBufferPointer { unsafe EVP_PKEY_derive(context, $0.baseAddress, &length) }
+        }
+        let zeroes = [UInt8](repeating: 0, count: size)
+        guard derived == 1, length == size, !secret.withBytes({ constantTimeEqual($0, zeroes.span) }) else { return nil }
+        return secret
+    }
+}
