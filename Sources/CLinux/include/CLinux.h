@@ -27,6 +27,13 @@ int clinux_die_with_parent(int signal);
 /// accept4(2) with SOCK_CLOEXEC | SOCK_NONBLOCK.
 int clinux_accept(int listener);
 
+/// pipe2(2) with O_CLOEXEC.
+int clinux_pipe(int *_Nonnull ends);
+
+/// eventfd(2), non-blocking and closed on exec; clinux_eventfd_signal adds one to it.
+int clinux_eventfd(void);
+void clinux_eventfd_signal(int descriptor);
+
 /// f_type of the file system that holds the descriptor (statfs(2)); -1 on failure.
 int64_t clinux_filesystem_magic(int descriptor);
 

@@ -1,0 +1,48 @@
+import Glibc
+
+/// A small file of fixed blocks that is overwritten in place: journal records and state memories.
+///
+/// Space is taken by writing zeros (posix_fallocate promises nothing on copy-on-write file systems), so that a later
+/// overwrite needs no new space and only one fdatasync.
+package struct BlockFile: ~Copyable {
+    package static let blockSize = 4096
+    private let descriptor: Descriptor
+    private let path: String
+
+    /// Opens the file, making it with `size` bytes of zeros, synced, if it is shorter.
+    package static func open(_ name: String, in directory: PrivateDirectory, size: Int) throws(FileError) -> BlockFile {
+        let path = directory.file(name)
+        let descriptor = try directory.openInPlace(name)
+        let present = Int(try descriptor.status(path).st_size)
+        if present < size {
+            let zeroes = [UInt8](repeating: 0, count: size - present)
+            try descriptor.writeAll(zeroes.span, at: present, path)
+            try descriptor.synchronize(path)
+            try directory.synchronize()
+        }
+        return BlockFile(descriptor: descriptor, path: path)
+    }
+
+    /// Nil when there is no such file.
+    package static func open(existing name: String, in directory: PrivateDirectory) throws(FileError) -> BlockFile? {
+        guard try directory.exists(name) else { return nil }
+        return BlockFile(descriptor: try directory.openChecked(name, O_RDWR, .ours), path: directory.file(name))
+    }
+
+    private init(descriptor: consuming Descriptor, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    package var size: Int { get throws(FileError) { Int(try descriptor.status(path).st_size) } }
+
+    package func read(count: Int, at offset: Int) throws(FileError) -> SecretBytes {
+        try descriptor.read(count: count, at: offset, path)
+    }
+
+    /// Overwrites and, if `durable`, waits until the bytes are on the disk.
+    package func write(_ bytes: Span<UInt8>, at offset: Int, durable: Bool) throws(FileError) {
+        try descriptor.writeAll(bytes, at: offset, path)
+        if durable { try descriptor.synchronizeData(path) }
+    }
+}

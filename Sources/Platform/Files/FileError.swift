@@ -1,0 +1,37 @@
+import Glibc
+
+/// A file or directory operation that failed: what, on which path, why.
+package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: Sendable, Equatable {
+        case notFound
+        /// Somebody else owns it, others may write (or read) it, or it is a symbolic link: not to be trusted.
+        case unsafe
+        case notRegular
+        case tooLarge
+        /// The kernel's errno.
+        case system(Int32)
+    }
+
+    package let kind: Kind
+    package let path: String
+    package let reason: String
+
+    package init(_ kind: Kind, _ path: String, _ reason: String) {
+        self.kind = kind
+        self.path = path
+        self.reason = reason
+    }
+
+    /// The error of the last libc call.
+    static func last(_ operation: String, _ path: String) -> FileError {
+        let code = errno
+        return FileError(code == ENOENT ? .notFound : .system(code), path, "\(operation): \(errorText(code))")
+    }
+
+    package var description: String { "\(path): \(reason)" }
+}
+
+/// libc's words for an errno.
+package func errorText(_ code: Int32) -> String {
+    unsafe String(cString: strerror(code))
+}

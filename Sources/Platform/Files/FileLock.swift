@@ -1,0 +1,45 @@
+import CLinux
+import Glibc
+
+/// A lock between processes (and between tasks) on a file that is never removed: OFD locks, freed by the kernel when
+/// the holder dies, not dropped when some other descriptor of the file closes (as POSIX locks are).
+package struct FileLock: ~Copyable, Sendable {
+    package enum Mode: Int32, Sendable {
+        case shared = 1
+        case exclusive = 2
+    }
+
+    private let directory: PrivateDirectory
+    private let name: String
+    private let descriptor: Descriptor
+
+    /// Waits, without blocking a thread, until the lock is had or `patience` is over; nil then.
+    ///
+    /// - Throws: `FileError` when the lock file cannot be opened or locked at all.
+    package static func acquire(
+        _ directory: PrivateDirectory, _ name: String, _ mode: Mode, patience: Duration, time: TimeSource
+    ) async throws(FileError) -> FileLock? {
+        let deadline = time.elapsed() + patience
+        var pause = Duration.milliseconds(2)
+        while true {
+            let descriptor = try directory.openInPlace(name)
+            while true {
+                if clinux_ofd_lock(descriptor.raw, mode.rawValue) == 0 { break }
+                guard errno == EAGAIN || errno == EACCES || errno == EINTR else { throw FileError.last("lock", directory.file(name)) }
+                guard time.elapsed() < deadline else { return nil }
+                await time.sleep(pause)
+                pause = min(pause * 2, .milliseconds(50))
+            }
+            let lock = FileLock(directory: directory, name: name, descriptor: descriptor)
+            // Whoever unlinked the file while we waited made room for a second holder: take the new file instead.
+            if lock.isValid { return lock }
+            guard time.elapsed() < deadline else { return nil }
+        }
+    }
+
+    /// False if the file was removed or replaced: another process may hold "the same" lock.
+    package var isValid: Bool {
+        guard let status = try? descriptor.status(name), let now = directory.identity(of: name) else { return false }
+        return now.device == status.st_dev && now.inode == status.st_ino
+    }
+}

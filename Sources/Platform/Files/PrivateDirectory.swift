@@ -1,0 +1,194 @@
+import CLinux
+import Glibc
+
+/// A directory of ours, held open, through which every file in it is reached by name: no path can be swapped under us.
+package final class PrivateDirectory: Sendable {
+    package enum Trust: Sendable {
+        /// Ours, and nobody else may even list it (0700).
+        case ours
+        /// Ours and not writable by others; a directory of the user's making (configuration).
+        case notWritableByOthers
+    }
+
+    package let path: String
+    private let descriptor: Descriptor
+
+    private init(path: String, descriptor: consuming Descriptor) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// Opens a directory after checking that it is no symbolic link, belongs to this user and has the right mode.
+    ///
+    /// - Throws: `FileError`: `notFound` (only without `create`), `unsafe` with the command that repairs it, `system`.
+    package static func open(_ path: String, trust: Trust = .ours, create: Bool = false) throws(FileError) -> PrivateDirectory {
+        if create { try makeDirectories(path) }
+        let raw = unsafe path.withCString { unsafe clinux_openat(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
+        guard raw >= 0 else {
+            if errno == ELOOP || errno == ENOTDIR {
+                throw FileError(.unsafe, path, "is a symbolic link or no directory; it must be a real directory")
+            }
+            throw FileError.last("open", path)
+        }
+        let directory = PrivateDirectory(path: path, descriptor: Descriptor(owning: raw))
+        try directory.checkTrust(trust)
+        return directory
+    }
+
+    private func checkTrust(_ trust: Trust) throws(FileError) {
+        let status = try descriptor.status(path)
+        guard status.st_uid == geteuid() else {
+            throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you")
+        }
+        let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
+        guard status.st_mode & forbidden == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "700" : "go-w") \(path)")
+        }
+    }
+
+    /// A sub-directory with the same trust as ours.
+    package func subdirectory(_ name: String, create: Bool = false) throws(FileError) -> PrivateDirectory {
+        try PrivateDirectory.open(path + "/" + name, create: create)
+    }
+
+    package func file(_ name: String) -> String { path + "/" + name }
+
+    /// The whole file in protected memory, after the same checks as for the directory.
+    ///
+    /// - Parameter trust: `ours` demands mode 0600 or stricter.
+    /// - Throws: `FileError`: `notFound`, `unsafe`, `notRegular`, `tooLarge` above `limit` bytes, `system`.
+    package func read(_ name: String, limit: Int = 64 << 20, trust: Trust = .ours) throws(FileError) -> SecretBytes {
+        let file = try openChecked(name, O_RDONLY, trust)
+        let status = try file.status(self.file(name))
+        guard status.st_size <= limit else { throw FileError(.tooLarge, self.file(name), "is larger than \(limit) bytes") }
+        return try file.read(count: Int(status.st_size), at: 0, self.file(name))
+    }
+
+    /// Opens an existing file of ours; symbolic links, devices and files of others are refused.
+    func openChecked(_ name: String, _ flags: Int32, _ trust: Trust) throws(FileError) -> Descriptor {
+        let path = file(name)
+        let raw = unsafe name.withCString { unsafe clinux_openat(descriptor.raw, $0, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0) }
+        guard raw >= 0 else {
+            if errno == ELOOP { throw FileError(.unsafe, path, "is a symbolic link; it must be a regular file") }
+            throw FileError.last("open", path)
+        }
+        let opened = Descriptor(owning: raw)
+        let status = try opened.status(path)
+        guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(.notRegular, path, "is no regular file") }
+        guard status.st_uid == geteuid() else { throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you") }
+        let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
+        guard status.st_mode & forbidden == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "600" : "go-w") \(path)")
+        }
+        return opened
+    }
+
+    /// Replaces the file as a whole and durably: after a crash at any point there is the old content or the new.
+    ///
+    /// A new file in the same directory is written, synced and closed, renamed over the old one, and the directory is
+    /// synced. A failed sync is never retried on the same descriptor (the kernel may have dropped the pages): the next
+    /// call writes a new file from memory.
+    package func replace(_ name: String, with contents: Span<UInt8>) throws(FileError) {
+        if let kind = try existingKind(name), kind != S_IFREG {
+            throw FileError(.unsafe, file(name), kind == S_IFLNK ? "is a symbolic link; refusing to replace it" : "is no regular file")
+        }
+        let temporary = PrivateDirectory.temporaryPrefix + name + "." + Hex.encode(Random.bytes(6).span)
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let raw = unsafe temporary.withCString { unsafe clinux_openat(descriptor.raw, $0, flags, 0o600) }
+        guard raw >= 0 else { throw FileError.last("create", file(temporary)) }
+        let opened = Descriptor(owning: raw)
+        do throws(FileError) {
+            try opened.writeAll(contents, file(temporary))
+            try opened.synchronize(file(temporary))
+            try opened.closeChecked(file(temporary))
+            guard unsafe renameat(descriptor.raw, temporary, descriptor.raw, name) == 0 else {
+                throw FileError.last("rename", file(name))
+            }
+        } catch {
+            _ = unsafe unlinkat(descriptor.raw, temporary, 0)
+            throw error
+        }
+        try descriptor.synchronize(path)
+    }
+
+    /// Makes the file only if there is none of that name yet; durable like `replace`.
+    package func create(_ name: String, with contents: Span<UInt8>) throws(FileError) {
+        guard try existingKind(name) == nil else { throw FileError(.system(EEXIST), file(name), "exists already") }
+        try replace(name, with: contents)
+    }
+
+    package func exists(_ name: String) throws(FileError) -> Bool { try existingKind(name) != nil }
+
+    /// Removes the file; one that is not there is no error.
+    package func remove(_ name: String) throws(FileError) {
+        guard unsafe unlinkat(descriptor.raw, name, 0) == 0 || errno == ENOENT else { throw FileError.last("unlink", file(name)) }
+    }
+
+    /// The names of the entries, sorted, without "." and "..".
+    package func names() throws(FileError) -> [String] {
+        let raw = unsafe clinux_openat(descriptor.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        guard raw >= 0, let stream = unsafe fdopendir(raw) else { throw FileError.last("open", path) }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: unsafe bytes.prefix { $0 != 0 }.map { $0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Removes what a crash left of our own unfinished replacements. Call it under the lock that guards the files.
+    @discardableResult
+    package func sweepTemporaries(of name: String) throws(FileError) -> Int {
+        var swept = 0
+        for entry in try names() where entry.hasPrefix(PrivateDirectory.temporaryPrefix + name + ".") {
+            try remove(entry)
+            swept += 1
+        }
+        return swept
+    }
+
+    /// The f_type of the file system that holds the directory (statfs(2)).
+    package var filesystemMagic: Int64 { clinux_filesystem_magic(descriptor.raw) }
+
+    static let temporaryPrefix = ".tmp-"
+
+    private func existingKind(_ name: String) throws(FileError) -> mode_t? {
+        var status = stat()
+        guard unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return nil }
+            throw FileError.last("stat", file(name))
+        }
+        return status.st_mode & S_IFMT
+    }
+
+    /// Device and inode that the name leads to now; nil if it is gone.
+    func identity(of name: String) -> (device: dev_t, inode: ino_t)? {
+        var status = stat()
+        guard unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+        return (status.st_dev, status.st_ino)
+    }
+
+    /// Opens (making it if need be) a file that is written in place: locks and journal records.
+    func openInPlace(_ name: String) throws(FileError) -> Descriptor {
+        let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        let raw = unsafe name.withCString { unsafe clinux_openat(descriptor.raw, $0, flags, 0o600) }
+        guard raw >= 0 else { throw FileError.last("open", file(name)) }
+        return Descriptor(owning: raw)
+    }
+
+    func synchronize() throws(FileError) { try descriptor.synchronize(path) }
+
+    /// Like mkdir -p, each new directory 0700 (XDG Base Directory Specification).
+    private static func makeDirectories(_ path: String) throws(FileError) {
+        var built = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            built += "/" + part
+            if unsafe mkdir(built, 0o700) != 0 && errno != EEXIST { throw FileError.last("mkdir", built) }
+        }
+    }
+}

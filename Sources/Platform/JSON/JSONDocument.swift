@@ -1,0 +1,121 @@
+/// A JSON text in protected memory, read without copying it: token answers, the vault's plaintext, journal records.
+///
+/// Strings leave it either as `SecretBytes` (tokens) or, when the caller says so by calling `string`, as ordinary text.
+/// Unlike `JSONValue` it never copies what it is not asked for.
+package struct JSONDocument: ~Copyable {
+    private let text: SecretBytes
+    private let tree: JSONTree
+
+    /// A value within one document; meaningless in any other.
+    package struct Node: Sendable, Equatable {
+        fileprivate let index: Int
+    }
+
+    package init(_ text: consuming SecretBytes) throws(JSONError) {
+        let tree = try text.withBytes { (span) throws(JSONError) in try JSONTree(span) }
+        self.text = text
+        self.tree = tree
+    }
+
+    package var root: Node { Node(index: 0) }
+
+    /// The member of that name, nil if the node is no object or has none.
+    package borrowing func member(_ name: String, of node: Node) -> Node? {
+        members(of: node).first { $0.name == name }?.value
+    }
+
+    /// The member's path from the root.
+    package borrowing func at(_ path: String...) -> Node? {
+        var node = root
+        for name in path {
+            guard let next = member(name, of: node) else { return nil }
+            node = next
+        }
+        return node
+    }
+
+    package borrowing func members(of node: Node) -> [(name: String, value: Node)] {
+        guard tree.nodes[node.index].kind == .object else { return [] }
+        let children = tree.children(of: node.index)
+        return stride(from: 0, to: children.count, by: 2).map { at in
+            (name: string(Node(index: children[at])) ?? "", value: Node(index: children[at + 1]))
+        }
+    }
+
+    package borrowing func elements(of node: Node) -> [Node] {
+        guard tree.nodes[node.index].kind == .array else { return [] }
+        return tree.children(of: node.index).map { Node(index: $0) }
+    }
+
+    package borrowing func isObject(_ node: Node) -> Bool { tree.nodes[node.index].kind == .object }
+    package borrowing func isArray(_ node: Node) -> Bool { tree.nodes[node.index].kind == .array }
+    package borrowing func isNull(_ node: Node) -> Bool { tree.nodes[node.index].kind == .null }
+
+    /// The decoded text of a string that is no secret; nil if the node is no string.
+    package borrowing func string(_ node: Node) -> String? {
+        guard tree.nodes[node.index].kind == .string else { return nil }
+        return text.withBytes { String(decoding: JSONString.decode($0, tree.nodes[node.index]), as: UTF8.self) }
+    }
+
+    /// The decoded bytes of a string, in protected memory; nil if the node is no string.
+    package borrowing func secret(_ node: Node) -> SecretBytes? {
+        let found = tree.nodes[node.index]
+        guard found.kind == .string else { return nil }
+        return text.withBytes { span in
+            if !found.hasEscapes { return SecretBytes(copying: span.extracting(found.start + 1..<found.end - 1)) }
+            var buffer = SecretBuffer(capacity: found.end - found.start)
+            JSONString.decode(span, found) { buffer.append($0) }
+            return buffer.finish()
+        }
+    }
+
+    /// The number as it is written; nil if the node is no number.
+    package borrowing func number(_ node: Node) -> JSONNumber? {
+        let found = tree.nodes[node.index]
+        guard found.kind == .number else { return nil }
+        return text.withBytes { JSONNumber(literal: literal($0, found)) }
+    }
+
+    /// A copy of everything below the node in ordinary memory: only for what is no secret.
+    package borrowing func value(_ node: Node) -> JSONValue {
+        text.withBytes { JSONValue(tree, node.index, $0) }
+    }
+
+    /// Lends the raw text of a value (quotes and brackets included), for authenticating it or passing it on unread.
+    package borrowing func withRawText<R: ~Copyable, E: Error>(
+        of node: Node, _ body: (Span<UInt8>) throws(E) -> R
+    ) throws(E) -> R {
+        let found = tree.nodes[node.index]
+        return try text.withBytes { (span) throws(E) in try body(span.extracting(found.start..<found.end)) }
+    }
+}
+
+private func literal(_ text: Span<UInt8>, _ node: JSONTree.Node) -> String {
+    let digits = text.extracting(node.start..<node.end)
+    return String(decoding: digits.indices.map { digits[$0] }, as: UTF8.self)
+}
+
+extension JSONValue {
+    init(_ tree: JSONTree, _ index: Int, _ text: Span<UInt8>) {
+        let node = tree.nodes[index]
+        switch node.kind {
+        case .null: self = .null
+        case .true: self = .bool(true)
+        case .false: self = .bool(false)
+        case .number: self = .number(JSONNumber(literal: literal(text, node)))
+        case .string: self = .string(String(decoding: JSONString.decode(text, node), as: UTF8.self))
+        case .array:
+            var elements: [JSONValue] = []
+            for child in tree.children(of: index) { elements.append(JSONValue(tree, child, text)) }
+            self = .array(elements)
+        case .object:
+            var object = JSONObject()
+            let children = tree.children(of: index)
+            for at in stride(from: 0, to: children.count, by: 2) {
+                let name = String(decoding: JSONString.decode(text, tree.nodes[children[at]]), as: UTF8.self)
+                object[name] = JSONValue(tree, children[at + 1], text)
+            }
+            self = .object(object)
+        }
+    }
+}

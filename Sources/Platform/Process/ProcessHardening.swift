@@ -1,0 +1,45 @@
+import CLinux
+import Glibc
+
+/// What every program of ours does before the first secret is in memory.
+package enum ProcessHardening {
+    /// No core files, no reading of our memory by processes of the same user, private files by default, no crash
+    /// report that prints memory, no environment variable that makes a library write keys to a file.
+    ///
+    /// - Returns: what could not be done, for doctor; nothing of it stops the program.
+    @discardableResult
+    package static func apply() -> [String] {
+        var problems: [String] = []
+        if clinux_set_nondumpable() != 0 { problems.append("PR_SET_DUMPABLE was refused: \(errorText(errno))") }
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        if unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) != 0 { problems.append("RLIMIT_CORE was refused: \(errorText(errno))") }
+        umask(0o077)
+        // Swift's own crash report prints the bytes behind registers: back to the kernel's plain end.
+        for signal in [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGQUIT] { Glibc.signal(signal, SIG_DFL) }
+        Glibc.signal(SIGPIPE, SIG_IGN)
+        // SSLKEYLOGFILE makes libcurl write TLS keys; the others make OpenSSL load foreign code.
+        for name in ["SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"] { unsafe unsetenv(name) }
+        return problems
+    }
+
+    /// Whether other processes of this user can read our memory, as the kernel has it now.
+    package static var isDumpable: Bool { clinux_get_dumpable() != 0 }
+}
+
+/// Signals that must not cut a rotation in half.
+package enum Interrupts {
+    /// SIGINT, SIGTERM and SIGHUP end the process with 128 + signal and the terminal's echo restored, but wait for the
+    /// end of a `deferred` section first.
+    package static func install() {
+        // The text is read by the handler for the whole life of the process, so it is never freed.
+        let notice = unsafe strdup("\nfinishing the token rotation first (at most 30 s)\n")!
+        _ = unsafe clinux_install_interrupts(notice)
+    }
+
+    /// Runs `body` to its end even if a signal asks the process to stop.
+    package static func deferred<R: ~Copyable, E: Error>(_ body: () async throws(E) -> R) async throws(E) -> R {
+        clinux_defer_interrupts()
+        defer { clinux_allow_interrupts() }
+        return try await body()
+    }
+}

@@ -1,0 +1,87 @@
+import CLinux
+import Glibc
+
+/// The person's terminal, when there is one.
+package struct Terminal: Sendable {
+    package enum Stream: Int32, Sendable {
+        case input = 0
+        case output = 1
+        case error = 2
+    }
+
+    package static func isTerminal(_ stream: Stream) -> Bool { isatty(stream.rawValue) == 1 }
+
+    /// Columns of the stream's terminal; nil if it is none.
+    package static func columns(_ stream: Stream) -> Int? {
+        let columns = clinux_terminal_columns(stream.rawValue)
+        return columns > 0 ? Int(columns) : nil
+    }
+
+    /// Whether a person sits in front: the process has a controlling terminal and stands in its foreground.
+    package static var hasForeground: Bool {
+        let raw = unsafe clinux_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY, 0)
+        guard raw >= 0 else { return false }
+        let terminal = Descriptor(owning: raw)
+        return tcgetpgrp(terminal.raw) == getpgrp()
+    }
+
+    /// Asks on the controlling terminal without echo; one line, without its end. Blocks the calling thread.
+    ///
+    /// - Returns: nil if there is no terminal or its input ended before a line did.
+    package static func askSecret(_ question: String) -> SecretBytes? {
+        let raw = unsafe clinux_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY, 0)
+        guard raw >= 0 else { return nil }
+        let terminal = Descriptor(owning: raw)
+        let prompt = Array(question.utf8)
+        try? terminal.writeAll(prompt.span, "/dev/tty")
+        guard clinux_echo_off(terminal.raw) == 0 else { return nil }
+        defer { clinux_echo_restore() }
+        return readLine(from: terminal.raw)
+    }
+
+    /// One line from a descriptor into protected memory, at most 64 KiB, without the line end; nil at once at the end
+    /// of input. Reads byte by byte so that nothing behind the line is taken. Blocks the calling thread.
+    package static func readLine(from descriptor: Int32) -> SecretBytes? {
+        var line = SecretBuffer(capacity: 256)
+        var byte: UInt8 = 0
+        while line.count < 65536 {
+            let got = unsafe read(descriptor, &byte, 1)
+            if got < 0 && errno == EINTR { continue }
+            if got <= 0 { if line.count == 0 { return nil } else { break } }
+            if byte == UInt8(ascii: "\n") { break }
+            line.append(byte)
+        }
+        return line.finish()
+    }
+
+    /// Everything a descriptor gives until its end, at most `limit` bytes; nil if it cannot be read or is larger.
+    package static func readAll(from descriptor: Int32, limit: Int) -> SecretBytes? {
+        var content = SecretBuffer(capacity: 4096)
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        defer { wipe(&chunk) }
+        while true {
+            let got = unsafe read(descriptor, &chunk, chunk.count)
+            if got < 0 && errno == EINTR { continue }
+            guard got >= 0, content.count + got <= limit else { return nil }
+            if got == 0 { return content.finish() }
+            content.append(chunk.span.extracting(first: got))
+        }
+    }
+
+    /// Writes to a standard stream; an error (a closed pipe) is not ours to report.
+    package static func write(_ text: String, to stream: Stream) {
+        let bytes = Array(text.utf8)
+        write(bytes.span, to: stream)
+    }
+
+    package static func write(_ bytes: Span<UInt8>, to stream: Stream) {
+        var done = 0
+        while done < bytes.count {
+            let rest = bytes.extracting(done..<bytes.count)
+            let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { return }
+            done += written
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// Text from a server or a file made safe to show: nothing in it can move the cursor, change colours, hide or reorder.
+package enum TerminalText {
+    /// Control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls, zero-width characters.
+    package static func isHazardous(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F...0x9F, 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
+            0xFFF9...0xFFFB, 0xE0000...0xE007F:
+            true
+        default: false
+        }
+    }
+
+    /// At most `limit` characters, hazardous ones written as \u{…}.
+    package static func escape(_ text: String, limit: Int = 300) -> String {
+        var safe = ""
+        var count = 0
+        for scalar in text.unicodeScalars {
+            count += 1
+            if count > limit { return safe + "…" }
+            if isHazardous(scalar) {
+                safe += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                safe.unicodeScalars.append(scalar)
+            }
+        }
+        return safe
+    }
+}
+
+/// UTF-8 validity of bytes that are not (yet) text.
+package enum UTF8Text {
+    package static func isValid(_ bytes: Span<UInt8>) -> Bool {
+        (try? UTF8Span(validating: bytes)) != nil
+    }
+}

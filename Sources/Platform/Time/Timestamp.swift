@@ -1,0 +1,117 @@
+import Glibc
+
+/// A moment of the wall clock in milliseconds since 1970, written as ISO 8601 in UTC.
+package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
+    package let milliseconds: Int64
+
+    package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+    package init(seconds: Int) { milliseconds = Int64(clamping: seconds.multipliedReportingOverflow(by: 1000).overflow ? Int.max : seconds * 1000) }
+
+    /// Whole seconds since 1970, rounded down.
+    package var seconds: Int { Int((Double(milliseconds) / 1000).rounded(.down)) }
+
+    package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
+    package static func + (time: Timestamp, seconds: Int) -> Timestamp { Timestamp(milliseconds: time.milliseconds + Int64(seconds) * 1000) }
+    /// Seconds from `b` to `a`, rounded down.
+    package static func - (a: Timestamp, b: Timestamp) -> Int { Int((Double(a.milliseconds - b.milliseconds) / 1000).rounded(.down)) }
+
+    /// The same moment without its milliseconds.
+    package var wholeSeconds: Timestamp { Timestamp(seconds: seconds) }
+
+    /// `2026-11-21T09:05:59Z`, with milliseconds where there are any.
+    package var description: String {
+        let parts = unsafe broken(gmtime_r)
+        let rest = milliseconds - Int64(seconds) * 1000
+        let fraction = rest == 0 ? "" : "." + Timestamp.pad(Int(rest), 3)
+        return "\(Timestamp.pad(parts.year, 4))-\(Timestamp.pad(parts.month, 2))-\(Timestamp.pad(parts.day, 2))T"
+            + "\(Timestamp.pad(parts.hour, 2)):\(Timestamp.pad(parts.minute, 2)):\(Timestamp.pad(parts.second, 2))\(fraction)Z"
+    }
+
+    /// Reads ISO 8601 date and time with `Z` or an offset, with or without a fraction; nil for anything else.
+    package init?(_ text: String) {
+        var scanner = Scanner(bytes: Array(text.utf8))
+        guard let year = scanner.digits(4), scanner.take("-"), let month = scanner.digits(2), scanner.take("-"),
+            let day = scanner.digits(2), scanner.take("T") || scanner.take("t") || scanner.take(" "),
+            let hour = scanner.digits(2), scanner.take(":"), let minute = scanner.digits(2), scanner.take(":"),
+            let second = scanner.digits(2), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
+        else { return nil }
+        var fraction = 0
+        if scanner.take(".") {
+            guard let value = scanner.milliseconds() else { return nil }
+            fraction = value
+        }
+        var offset = 0
+        if !(scanner.take("Z") || scanner.take("z")) {
+            let sign = scanner.take("+") ? 1 : scanner.take("-") ? -1 : 0
+            guard sign != 0, let hours = scanner.digits(2) else { return nil }
+            _ = scanner.take(":")
+            guard let minutes = scanner.digits(2) else { return nil }
+            offset = sign * (hours * 3600 + minutes * 60)
+        }
+        guard scanner.atEnd else { return nil }
+        var parts = unsafe tm(
+            tm_sec: Int32(second), tm_min: Int32(minute), tm_hour: Int32(hour), tm_mday: Int32(day),
+            tm_mon: Int32(month - 1), tm_year: Int32(year - 1900), tm_wday: 0, tm_yday: 0, tm_isdst: 0, tm_gmtoff: 0,
+            tm_zone: nil)
+        let seconds = unsafe timegm(&parts)
+        milliseconds = Int64(seconds - offset) * 1000 + Int64(fraction)
+    }
+
+    /// The local calendar's view of the moment, for people.
+    package var local: Parts { unsafe broken(localtime_r) }
+
+    package struct Parts: Sendable, Equatable {
+        package let year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, weekday: Int
+    }
+
+    private func broken(_ convert: (UnsafePointer<time_t>, UnsafeMutablePointer<tm>) -> UnsafeMutablePointer<tm>?) -> Parts {
+        var seconds = time_t(self.seconds)
+        var parts = unsafe tm()
+        _ = unsafe convert(&seconds, &parts)
+        return unsafe Parts(
+            year: Int(parts.tm_year) + 1900, month: Int(parts.tm_mon) + 1, day: Int(parts.tm_mday), hour: Int(parts.tm_hour),
+            minute: Int(parts.tm_min), second: Int(parts.tm_sec), weekday: Int(parts.tm_wday))
+    }
+
+    package static func pad(_ number: Int, _ width: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, width - text.count)) + text
+    }
+
+    private struct Scanner {
+        let bytes: [UInt8]
+        var position = 0
+
+        var atEnd: Bool { position == bytes.count }
+
+        mutating func take(_ character: Unicode.Scalar) -> Bool {
+            guard position < bytes.count, bytes[position] == UInt8(ascii: character) else { return false }
+            position += 1
+            return true
+        }
+
+        mutating func digits(_ count: Int) -> Int? {
+            guard position + count <= bytes.count else { return nil }
+            var value = 0
+            for _ in 0..<count {
+                guard (48...57).contains(bytes[position]) else { return nil }
+                value = value * 10 + Int(bytes[position] - 48)
+                position += 1
+            }
+            return value
+        }
+
+        mutating func milliseconds() -> Int? {
+            var value = 0
+            var seen = 0
+            while position < bytes.count, (48...57).contains(bytes[position]) {
+                if seen < 3 { value = value * 10 + Int(bytes[position] - 48) }
+                seen += 1
+                position += 1
+            }
+            guard seen > 0 else { return nil }
+            for _ in min(seen, 3)..<3 { value *= 10 }
+            return value
+        }
+    }
+}
