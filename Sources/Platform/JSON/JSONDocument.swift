@@ -24,8 +24,22 @@ package struct JSONDocument: ~Copyable {
         members(of: node).first { $0.name == name }?.value
     }
 
-    /// The member's path from the root.
-    package borrowing func at(_ path: String...) -> Node? {
+    /// The text at a path from the root; nil if nothing stands there or it is no string.
+    package borrowing func text(at path: String...) -> String? {
+        guard let node = at(path) else { return nil }
+        return string(node)
+    }
+
+    /// The whole number at a path from the root; nil if nothing stands there or it is none.
+    package borrowing func integer(at path: String...) -> Int? {
+        guard let node = at(path) else { return nil }
+        return number(node)?.integer
+    }
+
+    /// The value at a path from the root.
+    package borrowing func at(_ path: String...) -> Node? { at(path) }
+
+    private borrowing func at(_ path: [String]) -> Node? {
         var node = root
         for name in path {
             guard let next = member(name, of: node) else { return nil }

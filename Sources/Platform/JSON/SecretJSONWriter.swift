@@ -13,12 +13,17 @@ package struct SecretJSONWriter: ~Copyable {
         buffer.append(value.compact)
     }
 
-    /// A secret that is UTF-8 text; nil becomes null.
-    package mutating func member(_ name: String, secret: borrowing SecretBytes?) {
+    /// A secret that is UTF-8 text.
+    package mutating func member(_ name: String, secret: borrowing SecretBytes) {
         begin(name)
-        switch secret {
-        case .some(let bytes): bytes.withBytes { JSONString.encode($0, into: &buffer) }
-        case .none: buffer.append("null")
+        secret.withBytes { JSONString.encode($0, into: &buffer) }
+    }
+
+    /// The same where there may be none; nil becomes null.
+    package mutating func member(_ name: String, optionalSecret: borrowing SecretBytes?) {
+        switch optionalSecret {
+        case .some(let secret): member(name, secret: secret)
+        case .none: member(name, JSONValue.null)
         }
     }
 
@@ -28,27 +33,23 @@ package struct SecretJSONWriter: ~Copyable {
         buffer.append(raw)
     }
 
-    /// An array whose elements `body` appends.
-    package mutating func array(_ name: String, _ body: (inout Elements) -> Void) {
+    /// Opens an array; its elements follow with `element`, then `endArray`.
+    package mutating func beginArray(_ name: String) {
         begin(name)
         buffer.append(UInt8(ascii: "["))
-        var elements = Elements(buffer: SecretBuffer(capacity: 4096))
-        body(&elements)
-        elements.buffer.withBytes { buffer.append($0) }
-        buffer.append(UInt8(ascii: "]"))
+        needsComma = false
     }
 
-    package struct Elements: ~Copyable {
-        fileprivate var buffer: SecretBuffer
-        private var needsComma = false
+    /// JSON text as the next element of the open array, passed on unread.
+    package mutating func element(raw: Span<UInt8>) {
+        if needsComma { buffer.append(UInt8(ascii: ",")) }
+        needsComma = true
+        buffer.append(raw)
+    }
 
-        fileprivate init(buffer: consuming SecretBuffer) { self.buffer = buffer }
-
-        package mutating func append(raw: Span<UInt8>) {
-            if needsComma { buffer.append(UInt8(ascii: ",")) }
-            needsComma = true
-            buffer.append(raw)
-        }
+    package mutating func endArray() {
+        buffer.append(UInt8(ascii: "]"))
+        needsComma = true
     }
 
     package consuming func finish() -> SecretBytes {

@@ -1,0 +1,111 @@
+package import Platform
+
+/// How an account authenticates.
+package enum AuthType: String, Sendable {
+    case oauth, apiKey, sessionKey
+}
+
+/// Whether an account can be used, as far as we know.
+package enum AccountStatus: String, Sendable {
+    case active
+    case needsLogin = "needs_login"
+    case pendingCommit = "pending_commit"
+    case unknown
+}
+
+/// What auth.json says of one account: everything that is no secret.
+///
+/// Times are UTC. `id` is the only key that the secrets use; `accountKey` is the provider's stable identity and never
+/// the e-mail address.
+package struct AccountRecord: Sendable, Equatable {
+    package let id: String
+    package let provider: String
+    package let accountKey: String
+    package var providerAccountId: String?
+    package var email: String?
+    package var label: String?
+    package var plan: String?
+    package var authType: AuthType
+    package var source: String
+    package var scopes: [String]
+    package var expiresAt: Timestamp?
+    package var loginExpiresAt: Timestamp?
+    package var refreshable: Bool
+    /// A token of this account travels over plain http (loopback only).
+    package var insecure: Bool
+    package var status: AccountStatus
+    package var statusReason: String?
+    /// Keyed fingerprint of the refresh token that the provider refused for good: no second request with it.
+    package var refusedFingerprint: String?
+    package let createdAt: Timestamp
+    package var lastUsedAt: Timestamp?
+    package var lastRefreshAt: Timestamp?
+    package var generation: Int
+    /// Members that a newer version wrote; they survive a rewrite.
+    private var unknown: JSONObject
+
+    package init(id: String, provider: String, accountKey: String, authType: AuthType, source: String, createdAt: Timestamp) {
+        self.id = id
+        self.provider = provider
+        self.accountKey = accountKey
+        self.authType = authType
+        self.source = source
+        self.createdAt = createdAt
+        scopes = []
+        refreshable = false
+        insecure = false
+        status = .active
+        generation = 0
+        unknown = JSONObject()
+    }
+
+    /// What a person calls the account.
+    package var displayName: String { label ?? email ?? String(accountKey.prefix(40)) }
+}
+
+extension AccountRecord {
+    /// Reads one element of `accounts`.
+    ///
+    /// - Throws: the member that is missing or of the wrong type.
+    init(_ value: JSONValue) throws(MetadataReader.Problem) {
+        var reader = try MetadataReader(value, "account")
+        id = try reader.text("id")
+        provider = try reader.text("provider")
+        accountKey = try reader.text("accountKey")
+        providerAccountId = try reader.optionalText("providerAccountId")
+        email = try reader.optionalText("email")
+        label = try reader.optionalText("label")
+        plan = try reader.optionalText("plan")
+        authType = try reader.choice("authType", AuthType.init)
+        source = try reader.text("source")
+        scopes = try reader.texts("scopes")
+        expiresAt = try reader.optionalTime("expiresAt")
+        loginExpiresAt = try reader.optionalTime("loginExpiresAt")
+        refreshable = try reader.flag("refreshable")
+        insecure = try reader.flag("insecure")
+        status = try reader.choice("status", AccountStatus.init)
+        statusReason = try reader.optionalText("statusReason")
+        refusedFingerprint = try reader.optionalText("refusedFingerprint")
+        guard let created = try reader.optionalTime("createdAt") else { throw reader.problem("createdAt", "is missing") }
+        createdAt = created
+        lastUsedAt = try reader.optionalTime("lastUsedAt")
+        lastRefreshAt = try reader.optionalTime("lastRefreshAt")
+        generation = try reader.count("generation")
+        unknown = reader.rest
+    }
+
+    var json: JSONValue {
+        var object: JSONObject = [
+            "id": .string(id), "provider": .string(provider), "accountKey": .string(accountKey),
+            "providerAccountId": .optional(providerAccountId), "email": .optional(email), "label": .optional(label),
+            "plan": .optional(plan), "authType": .string(authType.rawValue), "source": .string(source), "scopes": .strings(scopes),
+            "expiresAt": .optional(expiresAt?.description), "loginExpiresAt": .optional(loginExpiresAt?.description),
+            "refreshable": .bool(refreshable), "insecure": .bool(insecure), "status": .string(status.rawValue),
+            "statusReason": .optional(statusReason), "refusedFingerprint": .optional(refusedFingerprint),
+            "createdAt": .string(createdAt.description), "lastUsedAt": .optional(lastUsedAt?.description),
+            "lastRefreshAt": .optional(lastRefreshAt?.description), "generation": .number(JSONNumber(generation)),
+        ]
+        for member in unknown.members { object[member.name] = member.value }
+        return .object(object)
+    }
+}

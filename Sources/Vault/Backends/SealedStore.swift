@@ -1,0 +1,134 @@
+import Age
+import Platform
+
+/// The plaintext of `secrets.age`: `{"mac":…,"body":{…}}` and blanks up to a multiple of 4096 bytes, so that the size of
+/// the file tells neither the tokens' lengths nor the number of accounts.
+///
+/// The body holds vault id, generation, machine binding and one bundle per account. The MAC is computed over the body's
+/// exact bytes under a key derived from the identity: whoever only knows the public recipient cannot make one.
+struct SealedStore: ~Copyable {
+    static let format = "ai-usage-agent/secrets"
+    static let version = 1
+    static let block = 4096
+    private static let purpose = "secrets-1"
+
+    private let document: JSONDocument?
+    let generation: Int
+    let machine: String
+
+    /// A store without accounts.
+    init(machine: String) {
+        document = nil
+        generation = 0
+        self.machine = machine
+    }
+
+    /// Opens a sealed file and checks that it is whole, ours and of this vault.
+    ///
+    /// - Throws: `foreign` (sealed to or by somebody else, or another vault's), `corrupt` (cut, changed, malformed).
+    init(opening file: Span<UInt8>, path: String, vaultId: String, keys: VaultKeys) throws(VaultError) {
+        func damaged(_ reason: String) -> VaultError {
+            VaultError(.corrupt, "\(path): \(reason)", remedy: "restore it from a backup, or move it away and log in again; it was not changed")
+        }
+        func foreign(_ reason: String) -> VaultError {
+            VaultError(.foreign, "\(path) \(reason)", remedy: "put this vault's own file back; it was not changed")
+        }
+        let plaintext: SecretBytes
+        do throws(AgeError) { plaintext = try AgeFile.open(file, identity: keys.identity) } catch {
+            if error.failureClass == .noMatch { throw foreign("is sealed to somebody else's identity") }
+            throw damaged("not a whole age file (\(error.failureClass.rawValue): \(error.detail))")
+        }
+        let document: JSONDocument
+        do throws(JSONError) { document = try JSONDocument(plaintext) } catch {
+            throw foreign("does not hold a vault (\(error.reason)); somebody else sealed it to your public recipient")
+        }
+        guard let macNode = document.at("mac"), let mac = document.string(macNode), let body = document.at("body"),
+            document.isObject(body)
+        else { throw foreign("does not hold a vault; somebody else sealed it to your public recipient") }
+        let expected = document.withRawText(of: body) { Hex.encode(keys.writerMAC(SealedStore.purpose, $0).span) }
+        guard constantTimeEqual(Array(mac.utf8).span, Array(expected.utf8).span) else {
+            throw foreign("was not written by this vault: its writer's seal does not fit")
+        }
+        guard document.text(at: "body", "format") == SealedStore.format, let version = document.integer(at: "body", "version") else {
+            throw damaged("not a secrets store")
+        }
+        guard version <= SealedStore.version else {
+            throw VaultError(
+                .corrupt, "\(path) has version \(version); this program knows \(SealedStore.version)",
+                remedy: "use the newer ai-usage-agent that wrote it; it was not changed")
+        }
+        guard let id = document.text(at: "body", "vaultId"), let generation = document.integer(at: "body", "generation"),
+            let machine = document.text(at: "body", "machine"), let bundles = document.at("body", "bundles"), document.isArray(bundles)
+        else { throw damaged("a member of the store is missing") }
+        guard id == vaultId else { throw foreign("belongs to another vault") }
+        self.document = .some(consume document)
+        self.generation = generation
+        self.machine = machine
+    }
+
+    /// The nodes of the bundles by account id; empty for a new store.
+    private func bundles() -> [(id: String, node: JSONDocument.Node)] {
+        switch document {
+        case .none: return []
+        case .some(let document):
+            guard let list = document.at("body", "bundles") else { return [] }
+            return document.elements(of: list).map { node in
+                (document.member("accountId", of: node).flatMap { document.string($0) } ?? "", node)
+            }
+        }
+    }
+
+    func bundle(_ accountId: String) throws(VaultError) -> SecretBundle? {
+        switch document {
+        case .none: return nil
+        case .some(let document):
+            guard let found = bundles().first(where: { $0.id == accountId }) else { return nil }
+            return try SecretBundle(document, found.node)
+        }
+    }
+
+    func facts() throws(VaultError) -> [BundleFacts] {
+        switch document {
+        case .none: return []
+        case .some(let document):
+            var all: [BundleFacts] = []
+            for bundle in bundles() { all.append(try BundleFacts(document, bundle.node)) }
+            return all
+        }
+    }
+
+    /// The next generation of the store with one account's bundle replaced, added or (nil) left out, sealed.
+    ///
+    /// The other bundles are passed on byte for byte, so that what a newer version wrote into them survives.
+    func sealed(replacing accountId: String, with bundle: borrowing SecretBytes?, vaultId: String, machine: String, keys: VaultKeys) -> [UInt8] {
+        var body = SecretJSONWriter(capacity: 32768)
+        body.member("format", .string(SealedStore.format))
+        body.member("version", .number(JSONNumber(SealedStore.version)))
+        body.member("vaultId", .string(vaultId))
+        body.member("generation", .number(JSONNumber(generation + 1)))
+        body.member("machine", .string(machine))
+        body.beginArray("bundles")
+        switch document {
+        case .none: break
+        case .some(let document):
+            for other in bundles() where other.id != accountId {
+                document.withRawText(of: other.node) { body.element(raw: $0) }
+            }
+        }
+        switch bundle {
+        case .none: break
+        case .some(let bytes): bytes.withBytes { body.element(raw: $0) }
+        }
+        body.endArray()
+        let bodyText = body.finish()
+        let mac = bodyText.withBytes { Hex.encode(keys.writerMAC(SealedStore.purpose, $0).span) }
+        var outer = SecretJSONWriter(capacity: bodyText.count + 128)
+        outer.member("mac", .string(mac))
+        bodyText.withBytes { outer.member("body", raw: $0) }
+        let text = outer.finish()
+        var padded = SecretBuffer(capacity: text.count + SealedStore.block)
+        padded.append(text)
+        padded.pad(to: SealedStore.block, with: UInt8(ascii: " "))
+        return padded.withBytes { AgeFile.seal($0, to: [keys.recipient]) }
+    }
+}

@@ -1,0 +1,22 @@
+import Platform
+
+/// What a write of the file backend left behind: which generation of the store, and its hash. Nil for a keyring.
+package struct SealedState: Sendable, Equatable {
+    package let generation: Int
+    package let sha256: String
+}
+
+/// Where the secret bundles are kept. One contract suite runs against every implementation.
+///
+/// A backend that is locked, unreachable or damaged throws; only an unlocked, whole one may answer that something is
+/// absent. Callers hold the vault lock around `put` and `delete`.
+package protocol SecretsBackend: Sendable {
+    /// Nil when the account has no secrets here.
+    func get(_ accountId: String) async throws(VaultError) -> SecretBundle?
+    /// Makes or replaces the account's bundle; durable when it returns.
+    func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState?
+    /// Removing what is not there is no error.
+    func delete(_ accountId: String) async throws(VaultError) -> SealedState?
+    /// The facts of every bundle, without the secrets.
+    func list() async throws(VaultError) -> [BundleFacts]
+}

@@ -1,0 +1,50 @@
+import Platform
+
+/// auth.json on disk: read whole, replaced whole, changed only under its lock.
+package struct MetadataStore: Sendable {
+    package static let fileName = "auth.json"
+
+    let paths: VaultPaths
+    let time: TimeSource
+
+    /// The file's content; an absent file is an empty store.
+    ///
+    /// - Throws: `corrupt` for a malformed, foreign or newer file, or one with unsafe permissions.
+    package func read() throws(VaultError) -> Metadata {
+        let directory: PrivateDirectory
+        do throws(FileError) { directory = try PrivateDirectory.open(paths.data) } catch {
+            if error.kind == .notFound { return Metadata() }
+            throw VaultError(error)
+        }
+        return try read(in: directory)
+    }
+
+    private func read(in directory: PrivateDirectory) throws(VaultError) -> Metadata {
+        let content: SecretBytes
+        do throws(FileError) { content = try directory.read(MetadataStore.fileName) } catch {
+            if error.kind == .notFound { return Metadata() }
+            throw VaultError(error)
+        }
+        return try content.withBytes { (text) throws(VaultError) in
+            try Metadata(parsing: text, path: directory.file(MetadataStore.fileName))
+        }
+    }
+
+    /// Reads, changes and durably replaces the file under the metadata lock; an unchanged content is not written.
+    package func update<R: Sendable>(_ change: (inout Metadata) throws(VaultError) -> R) async throws(VaultError) -> R {
+        let locks = try VaultLocks(paths: paths, time: time)
+        let lock = try await locks.take(.metadata)
+        defer { extendLifetime(lock) }
+        var metadata = try read(in: locks.data)
+        let before = metadata
+        let result = try change(&metadata)
+        if metadata != before {
+            let text = Array(metadata.text.utf8)
+            try translating { () throws(FileError) in
+                try locks.data.sweepTemporaries(of: MetadataStore.fileName)
+                try locks.data.replace(MetadataStore.fileName, with: text.span)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,165 @@
+package import Platform
+
+/// What is kept beside the tokens: enough to rebuild the account's record and to know where its tokens may go.
+package struct BundleFacts: Sendable, Equatable {
+    package let accountId: String
+    package let provider: String
+    package let accountKey: String
+    package var providerAccountId: String?
+    package var email: String?
+    package var label: String?
+    package var authType: AuthType
+    package var scopes: [String]
+    package var tokenType: String
+    package var clientId: String
+    package var issuer: String?
+    /// The origins of the endpoints as they were at login ("token", "usage", …): a token goes nowhere else.
+    package var origins: [String: String]
+    package var obtainedAt: Timestamp
+    package var expiresAt: Timestamp?
+    /// One more with every change of the tokens.
+    package var generation: Int
+
+    package init(
+        accountId: String, provider: String, accountKey: String, authType: AuthType, clientId: String, issuer: String?,
+        origins: [String: String], obtainedAt: Timestamp
+    ) {
+        self.accountId = accountId
+        self.provider = provider
+        self.accountKey = accountKey
+        self.authType = authType
+        self.clientId = clientId
+        self.issuer = issuer
+        self.origins = origins
+        self.obtainedAt = obtainedAt
+        scopes = []
+        tokenType = "Bearer"
+        generation = 0
+    }
+}
+
+/// The secrets of one account with the facts that bind them.
+package struct SecretBundle: ~Copyable, Sendable {
+    package var facts: BundleFacts
+    package var accessToken: SecretBytes
+    package var refreshToken: SecretBytes?
+    package var idToken: SecretBytes?
+
+    package init(
+        facts: BundleFacts, accessToken: consuming SecretBytes, refreshToken: consuming SecretBytes?, idToken: consuming SecretBytes?
+    ) {
+        self.facts = facts
+        self.accessToken = accessToken
+        self.refreshToken = refreshToken
+        self.idToken = idToken
+    }
+
+    package borrowing func duplicate() -> SecretBundle {
+        SecretBundle(
+            facts: facts, accessToken: accessToken.duplicate(), refreshToken: SecretBundle.duplicate(refreshToken),
+            idToken: SecretBundle.duplicate(idToken))
+    }
+
+    package static func duplicate(_ secret: borrowing SecretBytes?) -> SecretBytes? {
+        switch secret {
+        case .some(let bytes): return bytes.duplicate()
+        case .none: return nil
+        }
+    }
+
+    package static func isSame(_ a: borrowing SecretBytes?, _ b: borrowing SecretBytes?) -> Bool {
+        switch a {
+        case .some(let a):
+            switch b {
+            case .some(let b): return SecretBytes.equal(a, b)
+            case .none: return false
+            }
+        case .none:
+            switch b {
+            case .some: return false
+            case .none: return true
+            }
+        }
+    }
+
+    /// Whether both hold the same facts and the same secrets: what a commit's read-back compares.
+    package static func equal(_ a: borrowing SecretBundle, _ b: borrowing SecretBundle) -> Bool {
+        a.facts == b.facts && SecretBytes.equal(a.accessToken, b.accessToken) && isSame(a.refreshToken, b.refreshToken)
+            && isSame(a.idToken, b.idToken)
+    }
+}
+
+extension SecretBundle {
+    /// The bundle as JSON in protected memory.
+    func encoded() -> SecretBytes {
+        var writer = SecretJSONWriter(capacity: 16384)
+        var origins = JSONObject()
+        for (name, origin) in facts.origins.sorted(by: { $0.key < $1.key }) { origins[name] = .string(origin) }
+        writer.member("accountId", .string(facts.accountId))
+        writer.member("provider", .string(facts.provider))
+        writer.member("accountKey", .string(facts.accountKey))
+        writer.member("providerAccountId", .optional(facts.providerAccountId))
+        writer.member("email", .optional(facts.email))
+        writer.member("label", .optional(facts.label))
+        writer.member("authType", .string(facts.authType.rawValue))
+        writer.member("scopes", .strings(facts.scopes))
+        writer.member("tokenType", .string(facts.tokenType))
+        writer.member("clientId", .string(facts.clientId))
+        writer.member("issuer", .optional(facts.issuer))
+        writer.member("origins", .object(origins))
+        writer.member("obtainedAt", .string(facts.obtainedAt.description))
+        writer.member("expiresAt", .optional(facts.expiresAt?.description))
+        writer.member("generation", .number(JSONNumber(facts.generation)))
+        writer.member("accessToken", secret: accessToken)
+        writer.member("refreshToken", optionalSecret: refreshToken)
+        writer.member("idToken", optionalSecret: idToken)
+        return writer.finish()
+    }
+
+    /// Reads a bundle out of an opened store.
+    ///
+    /// - Throws: `corrupt` when a member is missing or of the wrong type.
+    init(_ document: borrowing JSONDocument, _ node: JSONDocument.Node) throws(VaultError) {
+        let facts = try BundleFacts(document, node)
+        func secret(_ name: String) -> SecretBytes? {
+            guard let member = document.member(name, of: node) else { return nil }
+            return document.secret(member)
+        }
+        guard let accessToken = secret("accessToken"), !accessToken.isEmpty else {
+            throw VaultError(.corrupt, "the bundle of account \(facts.accountId) has no access token")
+        }
+        self.init(facts: facts, accessToken: accessToken.duplicate(), refreshToken: secret("refreshToken"), idToken: secret("idToken"))
+    }
+}
+
+extension BundleFacts {
+    init(_ document: borrowing JSONDocument, _ node: JSONDocument.Node) throws(VaultError) {
+        var object = JSONObject()
+        // Only what is no secret is copied out of protected memory.
+        for name in BundleFacts.names {
+            guard let member = document.member(name, of: node) else { continue }
+            object[name] = document.value(member)
+        }
+        do throws(MetadataReader.Problem) {
+            var reader = try MetadataReader(.object(object), "secret bundle")
+            self.init(
+                accountId: try reader.text("accountId"), provider: try reader.text("provider"),
+                accountKey: try reader.text("accountKey"), authType: try reader.choice("authType", AuthType.init),
+                clientId: try reader.text("clientId"), issuer: try reader.optionalText("issuer"), origins: [:],
+                obtainedAt: try reader.optionalTime("obtainedAt") ?? Timestamp(seconds: 0))
+            providerAccountId = try reader.optionalText("providerAccountId")
+            email = try reader.optionalText("email")
+            label = try reader.optionalText("label")
+            scopes = try reader.texts("scopes")
+            tokenType = try reader.text("tokenType")
+            expiresAt = try reader.optionalTime("expiresAt")
+            generation = try reader.count("generation")
+            for member in reader.take("origins").object?.members ?? [] { origins[member.name] = member.value.string }
+        } catch { throw VaultError(.corrupt, error.description) }
+    }
+
+    private static let names = [
+        "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "authType", "scopes", "tokenType",
+        "clientId", "issuer", "origins", "obtainedAt", "expiresAt", "generation",
+    ]
+}

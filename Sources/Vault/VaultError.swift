@@ -1,0 +1,54 @@
+import Platform
+
+/// What can go wrong between a caller and the stores: one code, what happened, and the next command to run.
+package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// There is no vault yet.
+        case missing
+        /// The identity is behind a passphrase (or keyring) that nobody gave.
+        case locked
+        /// A store or source that should be there is not, or does not answer.
+        case unavailable
+        case wrongPassphrase
+        /// Sealed by somebody else, or belongs to another vault.
+        case foreign
+        /// A file of ours is malformed, cut, edited or newer than this program.
+        case corrupt
+        case rollbackSuspected
+        case clonedVault
+        /// Another process holds the lock for longer than we wait.
+        case busy
+        case noSuchAccount
+        case ambiguousAccount
+        case usage
+        /// The disk, the kernel: nothing is lost, the old state is still there.
+        case storage
+    }
+
+    package let code: Code
+    package let message: String
+    /// A command, or a sentence that holds one.
+    package let remedy: String?
+
+    package init(_ code: Code, _ message: String, remedy: String? = nil) {
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+    }
+
+    package var description: String { message + (remedy.map { " (\($0))" } ?? "") }
+
+    /// A file operation's failure in the vault's words.
+    init(_ error: FileError) {
+        switch error.kind {
+        case .unsafe, .notRegular: self.init(.corrupt, error.description)
+        case .tooLarge: self.init(.corrupt, error.description)
+        case .notFound, .system: self.init(.storage, error.description, remedy: "check the disk and the permissions, then run the command again")
+        }
+    }
+}
+
+/// Runs file operations and translates their failure.
+func translating<R: ~Copyable>(_ body: () throws(FileError) -> R) throws(VaultError) -> R {
+    do throws(FileError) { return try body() } catch { throw VaultError(error) }
+}

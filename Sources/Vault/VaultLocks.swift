@@ -1,0 +1,56 @@
+package import Platform
+
+/// The locks that stand beside the data they guard. Order: account, then flight, then vault, then metadata.
+package struct VaultLocks: Sendable {
+    package enum Name: Sendable {
+        /// One refresh, login or logout of one account at a time, in this process and every other.
+        case account(provider: String, accountKey: String, vaultId: String)
+        /// Held shared by every refresh, exclusively by what changes the identity.
+        case flight(FileLock.Mode)
+        case vault
+        case metadata
+    }
+
+    /// Waiters give up a little after the longest flight must have ended (30 s).
+    static let patience = Duration.seconds(35)
+
+    let data: PrivateDirectory
+    private let locks: PrivateDirectory
+    private let time: TimeSource
+
+    package init(paths: VaultPaths, time: TimeSource) throws(VaultError) {
+        self.time = time
+        data = try translating { () throws(FileError) in try PrivateDirectory.open(paths.data, create: true) }
+        let data = data
+        locks = try translating { () throws(FileError) in try data.subdirectory("locks", create: true) }
+    }
+
+    /// - Throws: `busy` when somebody else holds it for longer than a flight may take.
+    package func take(_ name: Name) async throws(VaultError) -> FileLock {
+        let (file, mode) = fileAndMode(name)
+        let lock: FileLock?
+        do throws(FileError) {
+            lock = try await FileLock.acquire(locks, file, mode, patience: VaultLocks.patience, time: time)
+        } catch { throw VaultError(error) }
+        guard let lock else {
+            throw VaultError(
+                .busy, "another process has held \(locks.file(file)) for more than 35 s",
+                remedy: "see who it is with: fuser -v \(locks.file(file))")
+        }
+        return lock
+    }
+
+    private func fileAndMode(_ name: Name) -> (String, FileLock.Mode) {
+        switch name {
+        case .account(let provider, let accountKey, let vaultId):
+            // Named by identity, so that two first logins of one account meet; keyed, so that the name tells nobody who.
+            let key = Array(vaultId.utf8)
+            let message = Array("\(provider)\u{0}\(accountKey)".utf8)
+            let tag = HMACSHA256.authenticate(message.span, key: key.span)
+            return ("account-" + Hex.encode(tag.span.extracting(first: 16)), .exclusive)
+        case .flight(let mode): return ("flight", mode)
+        case .vault: return ("vault", .exclusive)
+        case .metadata: return ("metadata", .exclusive)
+        }
+    }
+}

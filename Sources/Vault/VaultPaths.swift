@@ -1,0 +1,41 @@
+package import Platform
+
+/// Where everything stands (XDG Base Directory Specification); relative values of the variables are ignored.
+package struct VaultPaths: Sendable {
+    package let data: String
+    package let configuration: String
+    package let state: String
+    /// Nil without $XDG_RUNTIME_DIR: there is no fallback in /tmp.
+    package let runtime: String?
+    /// Variables that were ignored because their value is relative.
+    package let ignoredVariables: [String]
+
+    package static let folder = "ai-usage-agent"
+
+    /// - Returns: nil when neither the variables nor $HOME say where.
+    package init?(_ environment: ProcessEnvironment) {
+        var ignored: [String] = []
+        func base(_ name: String, _ fallback: String?) -> String? {
+            if let value = environment[name] {
+                if value.hasPrefix("/") { return value }
+                ignored.append(name)
+            }
+            guard let fallback, let home = environment["HOME"], home.hasPrefix("/") else { return nil }
+            return home + fallback
+        }
+        guard let data = base("XDG_DATA_HOME", "/.local/share"), let configuration = base("XDG_CONFIG_HOME", "/.config"),
+            let state = base("XDG_STATE_HOME", "/.local/state")
+        else { return nil }
+        self.data = data + "/" + VaultPaths.folder
+        self.configuration = configuration + "/" + VaultPaths.folder
+        self.state = state + "/" + VaultPaths.folder
+        runtime = base("XDG_RUNTIME_DIR", nil).map { $0 + "/" + VaultPaths.folder }
+        ignoredVariables = ignored
+    }
+
+    package var metadataFile: String { data + "/auth.json" }
+    package var sealedFile: String { data + "/secrets.age" }
+    package var passphraseIdentityFile: String { data + "/identity.age" }
+    package var defaultKeyFile: String { configuration + "/identity.txt" }
+    package var configurationFile: String { configuration + "/config.json" }
+}
