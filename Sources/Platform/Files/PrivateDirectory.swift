@@ -128,7 +128,15 @@ package final class PrivateDirectory: Sendable {
 
     /// The names of the entries, sorted, without "." and "..".
     package func names() throws(FileError) -> [String] {
-        let raw = unsafe clinux_openat(descriptor.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        try PrivateDirectory.entries(unsafe clinux_openat(descriptor.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), path)
+    }
+
+    /// The same for a directory that is not ours (/proc).
+    static func listing(_ path: String) throws(FileError) -> [String] {
+        try entries(unsafe clinux_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), path)
+    }
+
+    private static func entries(_ raw: Int32, _ path: String) throws(FileError) -> [String] {
         guard raw >= 0, let stream = unsafe fdopendir(raw) else { throw FileError.last("open", path) }
         defer { unsafe closedir(stream) }
         var names: [String] = []

@@ -8,6 +8,9 @@ package struct SocketError: Error, Sendable, Equatable, CustomStringConvertible 
 
     static func last(_ operation: String) -> SocketError { SocketError(operation: operation, code: errno) }
 
+    /// The host has neither IPv4 nor IPv6 on loopback.
+    package static let noFamily = SocketError(operation: "bind", code: EAFNOSUPPORT)
+
     package var isAddressInUse: Bool { code == EADDRINUSE }
     /// The host has no such address family (IPv6 switched off, a container without it).
     package var isFamilyMissing: Bool { code == EAFNOSUPPORT || code == EADDRNOTAVAIL }

@@ -39,6 +39,19 @@ package struct Terminal: Sendable {
         return readLine(from: terminal.raw)
     }
 
+    /// Puts the echo back that a prompt on another thread may have turned off.
+    package static func restoreEcho() { clinux_echo_restore() }
+
+    /// Asks on the controlling terminal with echo; nil if there is none or its input ended. Blocks the calling thread.
+    package static func ask(_ question: String) -> String? {
+        let raw = unsafe clinux_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY, 0)
+        guard raw >= 0 else { return nil }
+        let terminal = Descriptor(owning: raw)
+        let prompt = Array(question.utf8)
+        try? terminal.writeAll(prompt.span, "/dev/tty")
+        return readLine(from: terminal.raw)?.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
+    }
+
     /// One line from a descriptor into protected memory, at most 64 KiB, without the line end; nil at once at the end
     /// of input. Reads byte by byte so that nothing behind the line is taken. Blocks the calling thread.
     package static func readLine(from descriptor: Int32) -> SecretBytes? {

@@ -25,6 +25,11 @@ package enum TerminalText {
         }
         return safe
     }
+
+    /// The same for a text of several lines, whose line ends stay.
+    package static func escapeLines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { escape(String($0), limit: 2000) }.joined(separator: "\n")
+    }
 }
 
 /// UTF-8 validity of bytes that are not (yet) text.

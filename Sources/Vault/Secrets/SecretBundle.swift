@@ -4,7 +4,7 @@ package import Platform
 package struct BundleFacts: Sendable, Equatable {
     package let accountId: String
     package let provider: String
-    package let accountKey: String
+    package var accountKey: String
     package var providerAccountId: String?
     package var email: String?
     package var label: String?

@@ -1,0 +1,70 @@
+package import Logging
+package import OAuth
+package import Platform
+package import Providers
+package import Vault
+
+/// What every front end calls: the command line in process, later the daemon behind its socket. One object, one way.
+package struct AgentService: Sendable {
+    package let vault: Vault
+    package let tokens: TokenManager
+    package let catalog: ProviderCatalog
+    package let http: any HTTPSending
+    package let configuration: Configuration
+    package let time: TimeSource
+
+    package init(vault: Vault, http: any HTTPSending, configuration: Configuration, time: TimeSource, logger: Logger) {
+        self.vault = vault
+        self.http = http
+        self.configuration = configuration
+        self.time = time
+        catalog = ProviderCatalog(configuration.providers)
+        tokens = TokenManager(vault: vault, http: http, deadline: .seconds(configuration.timeoutSeconds), time: time, logger: logger)
+    }
+
+    /// The client of a provider with its endpoints known, which may cost a discovery.
+    package func client(_ provider: any Provider) async throws(OAuthError) -> OAuthClient {
+        try await Discovery(http: http).complete(try provider.client(), overrides: provider.endpointOverrides)
+    }
+
+    package func metadata() throws(OAuthError) -> Metadata {
+        do throws(VaultError) { return try vault.metadataStore.read() } catch { throw OAuthError(error) }
+    }
+
+    /// The account a command means.
+    ///
+    /// - Throws: `usage` for an unknown provider; `noSuchAccount` or `ambiguousAccount` as vault codes.
+    package func account(_ provider: String, named name: String?) throws(OAuthError) -> AccountRecord {
+        let provider = ProviderCatalog.canonical(provider)
+        let metadata = try metadata()
+        // An account may outlive its provider's configuration; a name that is neither is a mistake.
+        if !metadata.accounts.contains(where: { $0.provider == provider }) { _ = try catalog.provider(provider) }
+        do throws(VaultError) { return try AccountSelection.choose(name, provider: provider, in: metadata) } catch { throw OAuthError(error) }
+    }
+
+    /// A live token of an account.
+    package func token(_ account: AccountRecord, _ demand: TokenManager.Demand) async throws(OAuthError) -> HeldToken {
+        try await tokens.token(account, demand) { () async throws(OAuthError) -> OAuthClient in
+            try await client(try catalog.provider(account.provider))
+        }
+    }
+
+    /// Notes that a person chose this account, at most once a minute: it may then become the default.
+    package func noteUse(of account: AccountRecord) async throws(OAuthError) {
+        let now = time.now()
+        if let last = account.lastUsedAt, now - last < 60, now >= last { return }
+        let id = account.id
+        do throws(VaultError) {
+            try await vault.metadataStore.update { $0.updateAccount(id: id) { $0.lastUsedAt = now } }
+        } catch { throw OAuthError(error) }
+    }
+
+    /// Pins the provider's default account; nil lets the most recently used one win again.
+    package func pin(_ provider: String, _ account: AccountRecord?) async throws(OAuthError) {
+        let provider = ProviderCatalog.canonical(provider)
+        let id = account?.id
+        do throws(VaultError) {
+            try await vault.metadataStore.update { $0.pins[provider] = id }
+        } catch { throw OAuthError(error) }
+    }
+}

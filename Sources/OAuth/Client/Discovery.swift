@@ -1,0 +1,72 @@
+package import Platform
+
+/// Asks a server where its endpoints are: OpenID Connect Discovery 1.0, then RFC 8414.
+package struct Discovery: Sendable {
+    let http: any HTTPSending
+
+    package init(http: any HTTPSending) { self.http = http }
+
+    /// The client with its endpoints filled in; those that configuration named stay as they are.
+    ///
+    /// - Throws: `configurationInvalid` when the document is not the issuer's own, `network`, `providerUnavailable`.
+    package func complete(_ client: OAuthClient, overrides: [String: WebAddress]) async throws(OAuthError) -> OAuthClient {
+        if client.endpoints != nil { return client }
+        guard let issuer = client.issuer, let address = WebAddress(issuer) else {
+            throw OAuthError(.configurationInvalid, "provider \(client.provider) has neither an issuer nor endpoints", remedy: "ai-usage-agent config validate")
+        }
+        let document = try await fetch(issuer, address)
+        // RFC 8414 section 3.3: another issuer's document would send our codes to another issuer's server.
+        guard document["issuer"].string == issuer else {
+            throw OAuthError(
+                .configurationInvalid,
+                "the server at \(issuer) calls itself \(TerminalText.escape(document["issuer"].string ?? "nothing"))",
+                remedy: "set the issuer of \(client.provider) in config.json to exactly what the server calls itself")
+        }
+        func endpoint(_ name: String, _ member: String) throws(OAuthError) -> WebAddress? {
+            if let override = overrides[name] { return override }
+            guard let text = document[member].string else { return nil }
+            guard let address = WebAddress(text), address.isAcceptable else {
+                throw OAuthError(.configurationInvalid, "the server names an unusable \(member): \(TerminalText.escape(text))")
+            }
+            return address
+        }
+        guard let authorization = try endpoint("authorization", "authorization_endpoint"), let token = try endpoint("token", "token_endpoint")
+        else { throw OAuthError(.configurationInvalid, "the discovery document of \(issuer) names no authorization or token endpoint") }
+        if let methods = document["code_challenge_methods_supported"].array, !methods.contains("S256") {
+            throw OAuthError(.configurationInvalid, "the server at \(issuer) does not support PKCE with S256, which this program needs")
+        }
+        var endpoints = ServerEndpoints(authorization: authorization, token: token)
+        endpoints.revocation = try endpoint("revocation", "revocation_endpoint")
+        endpoints.usage = overrides["usage"]
+        endpoints.profile = overrides["profile"]
+        endpoints.sendsIssuer = document["authorization_response_iss_parameter_supported"].bool ?? false
+        var completed = client
+        completed.endpoints = endpoints
+        return completed
+    }
+
+    private func fetch(_ issuer: String, _ address: WebAddress) async throws(OAuthError) -> JSONValue {
+        let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
+        let path = address.path == "/" ? "" : (address.path.hasSuffix("/") ? String(address.path.dropLast()) : address.path)
+        let places = [base + "/.well-known/openid-configuration", address.origin + "/.well-known/oauth-authorization-server" + path]
+        var last = OAuthError(.providerUnavailable, "\(issuer) has no discovery document")
+        for place in places {
+            let response: HTTPResponse
+            do throws(HTTPFailure) {
+                var request = HTTPRequest(.get, place, deadline: .seconds(15))
+                request.bodyLimit = 256 << 10
+                response = try await http.send(request)
+            } catch { throw OAuthError(.network, "discovery of \(issuer) failed: \(error)", remedy: "check the network and the issuer in config.json") }
+            guard response.status == 200 else {
+                last = OAuthError(.providerUnavailable, "\(place) answered \(response.status)", remedy: "name the endpoints in config.json if the server has no discovery")
+                continue
+            }
+            guard let value = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
+                last = OAuthError(.providerUnavailable, "\(place) answered something that is no discovery document")
+                continue
+            }
+            return value
+        }
+        throw last
+    }
+}

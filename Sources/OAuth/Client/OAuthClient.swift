@@ -1,0 +1,106 @@
+package import Platform
+
+/// Where an authorization server is asked for what.
+package struct ServerEndpoints: Sendable, Equatable {
+    package var authorization: WebAddress
+    package var token: WebAddress
+    package var revocation: WebAddress?
+    package var usage: WebAddress?
+    package var profile: WebAddress?
+    /// The server said that it sends `iss` on every authorization response (RFC 9207): its absence is then an attack.
+    package var sendsIssuer = false
+
+    package init(authorization: WebAddress, token: WebAddress) {
+        self.authorization = authorization
+        self.token = token
+    }
+
+    /// The origins that a bundle remembers: where its tokens may ever go.
+    package var origins: [String: String] {
+        var origins = ["token": token.origin]
+        origins["revocation"] = revocation?.origin
+        origins["usage"] = usage?.origin
+        origins["profile"] = profile?.origin
+        return origins
+    }
+}
+
+/// What the redirect URI of a client looks like.
+package struct RedirectRule: Sendable, Equatable {
+    /// As it is registered: `localhost`, `127.0.0.1` or `[::1]`.
+    package let host: String
+    package let path: String
+    /// In order of preference; empty when the server allows any loopback port (RFC 8252 section 7.3).
+    package let ports: [Int]
+
+    package init(host: String, path: String, ports: [Int]) {
+        self.host = host
+        self.path = path
+        self.ports = ports
+    }
+
+    package func uri(port: Int) -> String { "http://\(host):\(port)\(path)" }
+}
+
+/// Who an account is, read from what the server said at login.
+package struct AccountIdentity: Sendable, Equatable {
+    package let accountKey: String
+    package var providerAccountId: String?
+    package var email: String?
+    package var plan: String?
+    /// A name for people where there is no e-mail address.
+    package var name: String?
+
+    package init(accountKey: String) { self.accountKey = accountKey }
+}
+
+/// How a provider's tokens tell who they belong to.
+package protocol IdentityReading: Sendable {
+    /// Nil when the claims do not say.
+    func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity?
+}
+
+/// This program as one server knows it. Everything a vendor does differently is data here, not code elsewhere.
+package struct OAuthClient: Sendable {
+    package let provider: String
+    package var clientId: String
+    /// The client id was seen in use and never given to us: dry runs and docs say so.
+    package var clientIdIsObserved = false
+    package var scopes: [String]
+    package var issuer: String?
+    /// Nil until discovery.
+    package var endpoints: ServerEndpoints?
+    package var redirect: RedirectRule
+    /// Vendor parameters of the authorization request.
+    package var authorizationParameters: [(name: String, value: String)] = []
+    /// OpenID: send a nonce and hold the id_token to OpenID Connect Core 3.1.3.7.
+    package var isOpenID = false
+    /// A 401 of the token endpoint means that the refresh token is dead, whatever its body says.
+    package var treats401AsRefusal = false
+    /// RFC 7009 wants a form; some servers want JSON.
+    package var revokesWithJSON = false
+    package let identityReader: any IdentityReading
+
+    package init(
+        provider: String, clientId: String, scopes: [String], issuer: String?, endpoints: ServerEndpoints?, redirect: RedirectRule,
+        identityReader: any IdentityReading
+    ) {
+        self.provider = provider
+        self.clientId = clientId
+        self.scopes = scopes
+        self.issuer = issuer
+        self.endpoints = endpoints
+        self.redirect = redirect
+        self.identityReader = identityReader
+    }
+
+    /// The endpoints, which discovery must have filled in.
+    package func knownEndpoints() throws(OAuthError) -> ServerEndpoints {
+        guard let endpoints else {
+            throw OAuthError(
+                .configurationInvalid, "the endpoints of \(provider) are not known without asking its server",
+                remedy: "name endpoints.authorization and endpoints.token in config.json")
+        }
+        return endpoints
+    }
+}

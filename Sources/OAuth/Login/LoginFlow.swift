@@ -1,0 +1,206 @@
+package import Platform
+
+/// What a login needs from the person and tells them.
+package protocol LoginPresenting: Sendable {
+    /// Shows the address to open; opens a browser if that is wanted.
+    func present(url: String, redirect: String, isListening: Bool) async
+    /// One pasted line; nil when there is nobody to paste or the input ended.
+    func pastedLine() async -> SecretBox?
+    /// Says why a paste was of no use, or that a bare code could not be checked.
+    func note(_ text: String)
+}
+
+/// How one login is to be done.
+package struct LoginOptions: Sendable {
+    /// Only paste: no listener, no browser.
+    package var manual = false
+    /// Accept a paste beside the listener.
+    package var acceptsPaste = false
+    package var port: Int?
+    package var patience = Duration.seconds(300)
+
+    package init() {}
+}
+
+/// What a login brought: tokens that no store has seen yet.
+package struct LoginResult: ~Copyable, Sendable {
+    package let tokens: TokenResponse
+    package let identity: AccountIdentity
+    package let client: OAuthClient
+    package let receivedAt: Timestamp
+}
+
+/// The authorization code login: listener and paste side by side, the first valid answer wins, one exchange.
+package struct LoginFlow: Sendable {
+    let http: any HTTPSending
+    let endpoint: TokenEndpoint
+    let time: TimeSource
+
+    package init(http: any HTTPSending, deadline: Duration, time: TimeSource) {
+        self.http = http
+        endpoint = TokenEndpoint(http: http, deadline: deadline)
+        self.time = time
+    }
+
+    /// - Throws: `accessDenied`, `loginTimeout`, `portBusy`, `usage` for a useless paste with nobody to ask again, and what
+    ///   the exchange can fail with.
+    package func run(_ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting) async throws(OAuthError) -> LoginResult {
+        let endpoints = try client.knownEndpoints()
+        let listener = options.manual ? nil : try bind(client, options, presenter)
+        let port = listener?.port ?? options.port ?? client.redirect.ports.first ?? 53682
+        let request = AuthorizationRequest(client: client, redirectURI: client.redirect.uri(port: port))
+        let fields = CallbackFields(state: request.state, issuer: client.issuer, issuerIsRequired: endpoints.sendsIssuer)
+        listener?.start(client.redirect, fields, serverOrigin: endpoints.authorization.origin)
+        await presenter.present(url: try request.url(), redirect: request.redirectURI, isListening: listener != nil)
+
+        let pasting = options.manual || options.acceptsPaste || listener == nil
+        let answer: AuthorizationAnswer
+        do throws(OAuthError) {
+            answer = try await firstAnswer(listener, pasting ? presenter : nil, fields, client.redirect, options.patience)
+        } catch {
+            await listener?.close(lingering: false)
+            throw error
+        }
+        switch answer {
+        case .denied(let error, let description):
+            await listener?.close(lingering: true)
+            throw OAuthLoginFailure.denied(error, description, client.provider)
+        case .code(let box, let stateChecked):
+            guard let code = box.take() else { throw OAuthError(.usage, "the code was used already") }
+            if !stateChecked { presenter.note("a bare code was pasted: whether it belongs to this login could not be checked") }
+            do throws(OAuthError) {
+                let outcome = try await endpoint.exchange(code: code, verifier: request.verifier, redirectURI: request.redirectURI, client: client)
+                let result = try accept(outcome, request)
+                // The browser's last page is served while nothing waits for it any more.
+                await listener?.close(lingering: true)
+                return result
+            } catch {
+                await listener?.close(lingering: true)
+                throw error
+            }
+        }
+    }
+
+    private func bind(_ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting) throws(OAuthError) -> CallbackListener? {
+        if let listener = try CallbackListener.bind(client.redirect, only: options.port) { return listener }
+        let tried = options.port.map { [$0] } ?? client.redirect.ports
+        let names = tried.map { port in "\(port)" + (PortHolder.find(port: port).map { " (held by \($0))" } ?? "") }.joined(separator: ", ")
+        if options.port != nil || !options.acceptsPaste {
+            throw OAuthError(
+                .portBusy, "port \(names) is taken, and \(client.provider) sends the browser nowhere else",
+                remedy: "stop what holds it, or paste the callback by hand: ai-usage-agent auth login \(client.provider) --manual")
+        }
+        presenter.note("port \(names) is taken: paste the address the browser ends on (its page will not load)")
+        return nil
+    }
+
+    private func firstAnswer(
+        _ listener: CallbackListener?, _ presenter: (any LoginPresenting)?, _ fields: CallbackFields, _ redirect: RedirectRule, _ patience: Duration
+    ) async throws(OAuthError) -> AuthorizationAnswer {
+        let first = FirstAnswer()
+        if let listener {
+            Task { if let answer = await listener.wait() { first.set(.success(answer)) } }
+        }
+        if let presenter {
+            Task { await LoginFlow.paste(presenter, fields, redirect, isAlone: listener == nil, first) }
+        }
+        let timer = Task {
+            try await Task.sleep(for: patience)
+            first.set(.failure(OAuthError(
+                .loginTimeout, "nobody finished the login within \(patience.components.seconds) s",
+                remedy: "run it again; --timeout S waits longer")))
+        }
+        defer { timer.cancel() }
+        return try await first.value().get()
+    }
+
+    /// Reads pasted lines until one is of use. The end of the input never ends a login that a listener still waits for.
+    private static func paste(
+        _ presenter: any LoginPresenting, _ fields: CallbackFields, _ redirect: RedirectRule, isAlone: Bool, _ first: FirstAnswer
+    ) async {
+        var lastReason = "nothing was pasted"
+        while let line = await presenter.pastedLine()?.take() {
+            let text = line.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
+            switch PastedCallback.judge(text, fields, redirect: redirect) {
+            case .accepted(let answer): return first.set(.success(answer))
+            case .rejected(let reason):
+                lastReason = reason
+                presenter.note("that did not help: \(reason); paste again")
+            }
+        }
+        if isAlone {
+            first.set(.failure(OAuthError(.usage, "no usable callback was pasted: \(lastReason)", remedy: "paste the whole address the browser ended on")))
+        }
+    }
+
+    private func accept(_ outcome: consuming TokenOutcome, _ request: borrowing AuthorizationRequest) throws(OAuthError) -> LoginResult {
+        let provider = request.client.provider
+        switch consume outcome {
+        case .granted(let tokens):
+            let now = time.now()
+            let idClaims = Claims.decode(optional: tokens.idToken)
+            if request.client.isOpenID, request.client.scopes.contains("openid"), let claims = idClaims {
+                let problem = Claims.problem(
+                    idToken: claims, issuer: request.client.issuer, clientId: request.client.clientId, nonce: request.nonce, now: now)
+                if let problem {
+                    throw OAuthError(.providerUnavailable, "the id_token of \(provider) was refused: \(problem)", remedy: "check issuer and clientId in config.json")
+                }
+            }
+            let reader = request.client.identityReader
+            let identity = reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
+                // Nothing says who it is: an identity of our own, kept with the account.
+                ?? AccountIdentity(accountKey: "opaque#" + Hex.encode(Random.bytes(16).span))
+            return LoginResult(tokens: tokens, identity: identity, client: request.client, receivedAt: now)
+        case .refused(let reason):
+            throw OAuthError(.accessDenied, "\(provider) refused the code: \(reason)", remedy: "log in again: ai-usage-agent auth login \(provider)")
+        case .clientRefused(let reason):
+            throw OAuthError(.clientRefused, "\(provider) refused this client: \(reason)", remedy: "check clientId and redirectUri in config.json")
+        case .transient(let reason, let retryAfter, let rateLimited):
+            throw OAuthError(
+                rateLimited ? .rateLimited : .providerUnavailable, "the exchange with \(provider) failed: \(reason)",
+                remedy: "try again later: ai-usage-agent auth login \(provider)", retryAfter: retryAfter)
+        case .ambiguous(let reason):
+            throw OAuthError(
+                .providerUnavailable, "the exchange with \(provider) ended without a usable answer: \(reason)",
+                remedy: "log in again: ai-usage-agent auth login \(provider)")
+        case .notSent(let reason):
+            throw OAuthError(.network, "\(provider) could not be reached: \(reason)", remedy: "check the network, then log in again")
+        }
+    }
+}
+
+enum OAuthLoginFailure {
+    static func denied(_ error: String, _ description: String?, _ provider: String) -> OAuthError {
+        let words = error + (description.map { ": \($0)" } ?? "")
+        if description?.contains("missing_codex_entitlement") == true {
+            return OAuthError(.accessDenied, "Codex is not enabled in that workspace (\(words))", remedy: "choose another workspace, or ask its administrator")
+        }
+        return OAuthError(.accessDenied, "the login was refused (\(words))", remedy: "log in again: ai-usage-agent auth login \(provider)")
+    }
+}
+
+/// The first of several answers; later ones are dropped.
+private final class FirstAnswer: Sendable {
+    private typealias Answer = Result<AuthorizationAnswer, OAuthError>
+    private let slot = Guarded<(answer: Answer?, waiter: CheckedContinuation<Answer, Never>?)>((nil, nil))
+
+    func set(_ answer: Result<AuthorizationAnswer, OAuthError>) {
+        let waiter = slot.withLock { slot -> CheckedContinuation<Answer, Never>? in
+            guard slot.answer == nil else { return nil }
+            slot.answer = answer
+            defer { slot.waiter = nil }
+            return slot.waiter
+        }
+        waiter?.resume(returning: answer)
+    }
+
+    func value() async -> Result<AuthorizationAnswer, OAuthError> {
+        await withCheckedContinuation { continuation in
+            let ready = slot.withLock { slot -> Answer? in
+                if slot.answer == nil { slot.waiter = continuation }
+                return slot.answer
+            }
+            if let ready { continuation.resume(returning: ready) }
+        }
+    }
+}

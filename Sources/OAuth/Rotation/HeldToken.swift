@@ -1,0 +1,34 @@
+package import Platform
+package import Vault
+
+/// A live access token on its way to a caller, shared by all who waited for the same flight.
+package final class HeldToken: Sendable {
+    package let accessToken: SecretBytes
+    package let facts: BundleFacts
+    /// What the caller should tell the person although the token is good.
+    package let warning: String?
+
+    init(_ bundle: borrowing SecretBundle, warning: String? = nil) {
+        accessToken = bundle.accessToken.duplicate()
+        facts = bundle.facts
+        self.warning = warning
+    }
+
+    package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }
+}
+
+extension BundleFacts {
+    /// Of the access token; a token that never said when it ends counts as living.
+    package func secondsLeft(at now: Timestamp) -> Int { expiresAt.map { $0 - now } ?? 86400 }
+
+    /// Whole lifetime of the access token in seconds.
+    var lifetime: Int { expiresAt.map { $0 - obtainedAt } ?? 86400 }
+
+    /// Whether the token can be handed out without a refresh to a caller that needs it to live `minimum` more seconds.
+    package func isFresh(at now: Timestamp, minimum: Int?) -> Bool {
+        let left = secondsLeft(at: now)
+        if left > TokenLifetime.margin(lifetime: lifetime, minimum: minimum) { return true }
+        // No second early refresh right after one: a server that hands out short tokens would be asked every time.
+        return left > 0 && now - obtainedAt < 60 && now - obtainedAt >= 0
+    }
+}

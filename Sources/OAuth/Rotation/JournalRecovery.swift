@@ -1,0 +1,62 @@
+import Logging
+import Platform
+import Vault
+
+/// Commits a durable RESULT, in the flight that made it or after a crash (recovery rule R1). Idempotent.
+struct JournalRecovery: Sendable {
+    let open: OpenVault
+    let logger: Logger
+
+    /// Looks at the account's record under its lock and brings the store up to date. Costs no request.
+    func run(_ accountId: String) async throws(VaultError) {
+        guard try open.journal.isPending(accountId) else { return }
+        guard let result = try open.journal.read(accountId) else {
+            // Torn or not ours: it was never durable, so nobody has seen its token.
+            logger.notice("an unreadable journal record was dropped", metadata: ["account": "\(accountId)"])
+            return try open.journal.clear(accountId)
+        }
+        guard let stored = try await open.bundle(accountId) else {
+            // Logged out since.
+            return try open.journal.clear(accountId)
+        }
+        // Kept aside by a flight that was answered with somebody else's tokens: never committed, a login clears it.
+        if result.bundle.facts.accountKey != stored.facts.accountKey { return }
+        let isNext = result.bundle.facts.generation == stored.facts.generation + 1
+        let spent = fingerprint(stored)
+        if isNext, spent == result.spentFingerprint {
+            try await commit(result.bundle, refreshedAt: result.bundle.facts.obtainedAt)
+            logger.notice("a refresh that was interrupted was completed", metadata: ["account": "\(accountId)"])
+        } else if result.bundle.facts.generation > stored.facts.generation {
+            throw VaultError(
+                .corrupt, "the journal of account \(accountId) is ahead of the vault by more than one refresh: the vault looks like an older copy",
+                remedy: "put the newest secrets.age back, or log in again; nothing was changed")
+        }
+        try open.journal.clear(accountId)
+    }
+
+    /// Steps 7 and 8: the bundle, read back and compared, then the metadata.
+    func commit(_ bundle: borrowing SecretBundle, refreshedAt: Timestamp) async throws(VaultError) {
+        let id = bundle.facts.accountId
+        let facts = bundle.facts
+        let isRefreshable = fingerprint(bundle) != nil
+        try await open.commit(bundle) { metadata in
+            metadata.updateAccount(id: id) { record in
+                record.scopes = facts.scopes
+                record.expiresAt = facts.expiresAt
+                record.generation = facts.generation
+                record.refreshable = isRefreshable
+                record.lastRefreshAt = refreshedAt
+                record.status = .active
+                record.statusReason = nil
+                record.refusedFingerprint = nil
+            }
+        }
+    }
+
+    private func fingerprint(_ bundle: borrowing SecretBundle) -> String? {
+        switch bundle.refreshToken {
+        case .some(let token): return open.keys.fingerprint(of: token)
+        case .none: return nil
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import Logging
+import Platform
+import Vault
+
+/// One refresh of one account, from taking its lock to answering its waiters (design: rotation, steps 1, 2 and 4 to 10).
+///
+/// The order is the promise: the new token is durable before anybody sees it, the secret is committed before the metadata,
+/// and nothing but an answer of the server ever changes what is stored.
+struct RefreshFlight: Sendable {
+    let vault: Vault
+    let open: OpenVault
+    let endpoint: TokenEndpoint
+    let time: TimeSource
+    let logger: Logger
+    let account: AccountRecord
+
+    /// All of a flight, retries of requests that never left included.
+    private static let patience = Duration.seconds(30)
+    private static let retryPause = Duration.milliseconds(250)
+
+    func run(
+        _ demand: TokenManager.Demand, observedGeneration: Int?, _ client: @Sendable () async throws(OAuthError) -> OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
+        let lock = try await onVault { () async throws(VaultError) in
+            try await open.lock(provider: account.provider, accountKey: account.accountKey)
+        }
+        let flightLock = try await onVault { () async throws(VaultError) in try await open.flightLock() }
+        defer { extendLifetime(flightLock) }
+        // From here on a signal waits: between the server's answer and our disk lies the login.
+        return try await Interrupts.deferred { () async throws(OAuthError) -> HeldToken in
+            try await onVault { () async throws(VaultError) in try await JournalRecovery(open: open, logger: logger).run(account.id) }
+            guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
+                throw OAuthError.secretMissing(account)
+            }
+            switch demand {
+            case .live(let minimum):
+                if bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }
+            case .new:
+                // Somebody else refreshed between our look and our lock: theirs is the new one.
+                if let observedGeneration, bundle.facts.generation != observedGeneration { return HeldToken(bundle) }
+            }
+            do throws(OAuthError) {
+                return try await refresh(bundle, lock, try await client())
+            } catch {
+                // Whatever a refresh came to, a token that still lives stays usable.
+                guard case .live = demand, bundle.facts.secondsLeft(at: time.now()) > 0 else { throw error }
+                logger.warning("refresh failed, the current token is still good", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
+                return HeldToken(bundle, warning: "the refresh failed (\(error.message)); the current token is good until \(bundle.facts.expiresAt?.description ?? "?")")
+            }
+        }
+    }
+
+    private func refresh(_ bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient) async throws(OAuthError) -> HeldToken {
+        switch bundle.refreshToken {
+        case .none:
+            throw OAuthError(
+                .loginRequired, "\(account.displayName) (\(account.provider)) was granted no refresh token",
+                remedy: "ai-usage-agent auth login \(account.provider)")
+        case .some(let refreshToken):
+            return try await spend(refreshToken, of: bundle, lock, client)
+        }
+    }
+
+    private func spend(
+        _ refreshToken: borrowing SecretBytes, of bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
+        let fingerprint = open.keys.fingerprint(of: refreshToken)
+        let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
+        if let record = metadata.account(id: account.id), record.refusedFingerprint == fingerprint {
+            throw OAuthError.dead(account, record.statusReason ?? "refused")
+        }
+        try checkOrigins(bundle.facts, client)
+        try await onVault { () throws(VaultError) in try vault.checkFilesystem() }
+        let nonce = try await onVault { () throws(VaultError) in
+            try open.journal.prepare(account.id, tokenSizes: bundle.accessToken.count + refreshToken.count)
+        }
+        guard lock.isValid else {
+            throw OAuthError(.vault(.busy), "the account's lock file was removed while it was held", remedy: "run the command again")
+        }
+
+        let deadline = time.elapsed() + RefreshFlight.patience
+        var pause = RefreshFlight.retryPause
+        while true {
+            switch try await endpoint.refresh(refreshToken, client: client) {
+            case .granted(let tokens):
+                return try await keep(tokens, after: bundle, spent: fingerprint, nonce, client)
+            case .notSent(let reason):
+                // Nothing left this machine: trying again is safe, but not for longer than a flight may take.
+                guard pause <= .seconds(1), time.elapsed() + pause < deadline else {
+                    throw OAuthError(.network, "\(account.provider) could not be reached: \(reason)", remedy: "check the network; nothing was lost")
+                }
+                await time.sleep(pause)
+                pause = pause * 2
+            case .refused(let reason):
+                try await remember(refusal: reason, fingerprint)
+                throw OAuthError.dead(account, reason)
+            case .clientRefused(let reason):
+                throw OAuthError(
+                    .clientRefused, "\(account.provider) refuses this client: \(reason)",
+                    remedy: "check clientId and issuer in config.json; the login itself was not touched")
+            case .transient(let reason, let retryAfter, let rateLimited):
+                throw OAuthError(
+                    rateLimited ? .rateLimited : .providerUnavailable, "\(account.provider) could not refresh now: \(reason)",
+                    remedy: "try again later; nothing was lost", retryAfter: retryAfter)
+            case .ambiguous(let reason):
+                throw OAuthError(
+                    .providerUnavailable, "\(account.provider) may have refreshed, but no usable answer came: \(reason)",
+                    remedy: "run the command again; the stored token was kept")
+            }
+        }
+    }
+
+    /// Steps 6 to 9: durable, committed, then visible.
+    private func keep(
+        _ tokens: borrowing TokenResponse, after old: borrowing SecretBundle, spent fingerprint: String, _ nonce: [UInt8], _ client: OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
+        var next = old.duplicate()
+        let claims = Claims.decode(tokens.accessToken)
+        next.facts.generation += 1
+        next.facts.obtainedAt = time.now().wholeSeconds
+        next.facts.expiresAt = next.facts.obtainedAt + TokenLifetime.seconds(expiresIn: tokens.expiresIn, claims: claims)
+        next.facts.scopes = tokens.scopes ?? old.facts.scopes
+        next.accessToken = tokens.accessToken.duplicate()
+        // R8: an answer without a refresh token leaves the old one in force.
+        if tokens.refreshToken != nil { next.refreshToken = SecretBundle.duplicate(tokens.refreshToken) }
+        if tokens.idToken != nil { next.idToken = SecretBundle.duplicate(tokens.idToken) }
+        if let other = stranger(tokens, claims, client, stored: old.facts.accountKey) { next.facts.accountKey = other }
+
+        let journal = open.journal
+        var journalFailure: VaultError?
+        do throws(VaultError) {
+            try journal.write(next, spentFingerprint: fingerprint, nonce: nonce)
+        } catch {
+            // R9: a failed sync proves nothing about the pages; write it all again before giving up on the journal.
+            do throws(VaultError) { try journal.write(next, spentFingerprint: fingerprint, nonce: nonce) } catch { journalFailure = error }
+        }
+        if next.facts.accountKey != old.facts.accountKey {
+            try await remember(refusal: "identity_mismatch", fingerprint)
+            throw OAuthError(
+                .loginRequired, "\(account.provider) answered the refresh of \(account.displayName) with tokens of another account; they were kept aside",
+                remedy: "ai-usage-agent auth login \(account.provider)")
+        }
+        let committer = JournalRecovery(open: open, logger: logger)
+        do throws(VaultError) {
+            try await committer.commit(next, refreshedAt: next.facts.obtainedAt)
+        } catch {
+            if let journalFailure {
+                // Neither the journal nor the store took it: the only copy is this process's memory.
+                throw OAuthError(
+                    .vault(.storage), "the provider rotated the token, and it could be written nowhere: \(journalFailure.message); \(error.message)",
+                    remedy: "make room on the disk and log in again: ai-usage-agent auth login \(account.provider)")
+            }
+            // R2: durable in the journal; the next command commits it. Never a second request.
+            logger.warning("commit failed, the result waits in the journal", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
+            return HeldToken(next, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)")
+        }
+        try await onVault { () throws(VaultError) in try journal.clear(account.id) }
+        logger.info("refreshed", metadata: ["account": "\(account.id)", "generation": "\(next.facts.generation)"])
+        return HeldToken(next)
+    }
+
+    /// The account key that the new tokens name, if it is another one than the stored. Tokens that name nobody pass.
+    private func stranger(_ tokens: borrowing TokenResponse, _ access: JSONValue?, _ client: OAuthClient, stored: String) -> String? {
+        // What an id_token said at login is compared with an id_token alone: access tokens may name subjects differently.
+        if client.isOpenID, tokens.idToken == nil { return nil }
+        let identity = client.identityReader.identity(idToken: Claims.decode(optional: tokens.idToken), accessToken: access)
+        guard let key = identity?.accountKey, key != stored, !stored.hasPrefix("opaque#") else { return nil }
+        return key
+    }
+
+    /// R5: remembered, with the bytes kept: a person decides what to do with a dead login.
+    private func remember(refusal reason: String, _ fingerprint: String) async throws(OAuthError) {
+        let id = account.id
+        try await onVault { () async throws(VaultError) in
+            try await vault.metadataStore.update { metadata in
+                metadata.updateAccount(id: id) { record in
+                    record.status = .needsLogin
+                    record.statusReason = TerminalText.escape(reason, limit: 100)
+                    record.refusedFingerprint = fingerprint
+                }
+            }
+        }
+    }
+
+    /// The origins were sealed at login: configuration that names others must not redirect a token.
+    private func checkOrigins(_ facts: BundleFacts, _ client: OAuthClient) throws(OAuthError) {
+        if facts.origins["token"] != (try client.knownEndpoints().token.origin) { throw OAuthError.originChanged(account.provider, "token endpoint") }
+        if facts.issuer != client.issuer { throw OAuthError.originChanged(account.provider, "issuer") }
+        if facts.clientId != client.clientId { throw OAuthError.originChanged(account.provider, "client id") }
+    }
+}
+
+extension OAuthError {
+    static func dead(_ account: AccountRecord, _ reason: String) -> OAuthError {
+        OAuthError(
+            .loginRequired, "the login of \(account.displayName) (\(account.provider)) is over: \(TerminalText.escape(reason))",
+            remedy: "ai-usage-agent auth login \(account.provider)")
+    }
+
+    package static func originChanged(_ provider: String, _ what: String) -> OAuthError {
+        OAuthError(
+            .originChanged, "config.json names another \(what) for \(provider) than at login; no token was sent there",
+            remedy: "log in again: ai-usage-agent auth login \(provider), or undo the change in config.json")
+    }
+}

@@ -1,0 +1,166 @@
+package import Logging
+package import Platform
+package import Vault
+
+/// Hands out live access tokens and owns everything that spends a refresh token.
+///
+/// In this process there is one flight per account, which no waiter can cancel and whose failure nobody remembers; between
+/// processes the account lock sees to it. A token that is fresh costs no lock.
+package actor TokenManager {
+    package nonisolated let vault: Vault
+    private let http: any HTTPSending
+    private let deadline: Duration
+    private let time: TimeSource
+    private let logger: Logger
+    private var flights: [String: Task<Result<HeldToken, OAuthError>, Never>] = [:]
+
+    package init(vault: Vault, http: any HTTPSending, deadline: Duration, time: TimeSource, logger: Logger) {
+        self.vault = vault
+        self.http = http
+        self.deadline = deadline
+        self.time = time
+        self.logger = logger
+    }
+
+    /// How urgently a caller needs a new token.
+    package enum Demand: Sendable, Equatable {
+        /// A token that lives at least `minimum` more seconds (clamped to half its lifetime).
+        case live(minimum: Int?)
+        /// A new one, whatever the old one is worth (`auth refresh`, a 401).
+        case new
+    }
+
+    /// A live token of the account, refreshed if need be.
+    ///
+    /// - Parameter client: asked for only when a refresh is needed (it may cost a discovery).
+    /// - Throws: `loginRequired`, `originChanged`, `network`, `providerUnavailable`, `rateLimited`, `clientRefused`, vault errors.
+    package func token(
+        _ account: AccountRecord, _ demand: Demand, client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
+        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let isPending = try await onVault { () throws(VaultError) in try open.journal.isPending(account.id) }
+        var seen: Int?
+        if !isPending {
+            let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
+            guard let bundle else { throw OAuthError.secretMissing(account) }
+            if case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }
+            seen = bundle.facts.generation
+        }
+        if let running = flights[account.id] { return try await running.value.get() }
+        let flight = RefreshFlight(
+            vault: vault, open: open, endpoint: TokenEndpoint(http: http, deadline: deadline), time: time, logger: logger, account: account)
+        let observed = seen
+        let task = Task { () async -> Result<HeldToken, OAuthError> in
+            do throws(OAuthError) { return .success(try await flight.run(demand, observedGeneration: observed, client)) } catch { return .failure(error) }
+        }
+        flights[account.id] = task
+        let result = await task.value
+        flights[account.id] = nil
+        return try result.get()
+    }
+
+    /// What a login left in the stores.
+    package struct Adoption: Sendable {
+        package let account: AccountRecord
+        package let isNew: Bool
+    }
+
+    /// Makes a login's tokens durable: before anything about them is printed.
+    ///
+    /// - Parameter label: names a new account; a label of an account with another identity is refused.
+    package func adopt(_ login: consuming LoginResult, label: String?) async throws(OAuthError) -> Adoption {
+        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let provider = login.client.provider
+        let identity = login.identity
+        let lock = try await onVault { () async throws(VaultError) in try await open.lock(provider: provider, accountKey: identity.accountKey) }
+        defer { extendLifetime(lock) }
+        let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
+        let known = metadata.accounts.first { $0.provider == provider && $0.accountKey == identity.accountKey }
+        if let label, let other = metadata.accounts.first(where: { $0.provider == provider && $0.label == label && $0.id != known?.id }) {
+            throw OAuthError(
+                .usage, "\"\(label)\" is the account \(other.email ?? other.accountKey), but the login was for \(identity.email ?? identity.accountKey)",
+                remedy: "log in again and choose that account in the browser, or use another --account")
+        }
+        let id = known?.id ?? Random.uuid()
+        let now = time.now()
+        // Above every generation that was ever seen, so that no old record can look newer than this login.
+        let stored = known == nil ? 0 : try await onVault { () async throws(VaultError) in try await open.bundle(id)?.facts.generation ?? 0 }
+        let journaled = try await onVault { () throws(VaultError) in try open.journal.read(id)?.bundle.facts.generation ?? 0 }
+        let endpoints = try login.client.knownEndpoints()
+
+        var facts = BundleFacts(
+            accountId: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, clientId: login.client.clientId,
+            issuer: login.client.issuer, origins: endpoints.origins, obtainedAt: login.receivedAt.wholeSeconds)
+        facts.providerAccountId = identity.providerAccountId
+        facts.email = identity.email
+        facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name : nil)
+        facts.scopes = login.tokens.scopes ?? login.client.scopes
+        facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
+        facts.expiresAt = facts.obtainedAt + TokenLifetime.seconds(expiresIn: login.tokens.expiresIn, claims: Claims.decode(login.tokens.accessToken))
+        let bundle = SecretBundle(
+            facts: facts, accessToken: login.tokens.accessToken.duplicate(), refreshToken: SecretBundle.duplicate(login.tokens.refreshToken),
+            idToken: SecretBundle.duplicate(login.tokens.idToken))
+
+        var record = known ?? AccountRecord(
+            id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: "agent-store", createdAt: now.wholeSeconds)
+        record.email = identity.email ?? record.email
+        record.plan = identity.plan ?? record.plan
+        record.status = .active
+        record.statusReason = nil
+        record.refusedFingerprint = nil
+        record.lastUsedAt = now
+        record.insecure = !endpoints.token.isSecure
+        record.apply(bundle)
+        let final = record
+        try await onVault { () async throws(VaultError) in
+            try open.journal.clear(id)
+            try await open.commit(bundle) { metadata in
+                if metadata.account(id: id) == nil { metadata.accounts.append(final) } else { metadata.updateAccount(id: id) { $0 = final } }
+            }
+        }
+        logger.info("login stored", metadata: ["provider": "\(provider)", "account": "\(id)"])
+        return Adoption(account: final, isNew: known == nil)
+    }
+
+    /// Removes an account from both stores. What the server thinks of its tokens does not change.
+    package func remove(_ account: AccountRecord) async throws(OAuthError) {
+        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let lock = try await onVault { () async throws(VaultError) in try await open.lock(provider: account.provider, accountKey: account.accountKey) }
+        defer { extendLifetime(lock) }
+        try await onVault { () async throws(VaultError) in try await open.remove(account.id) }
+    }
+
+    /// Tells the server that the login is over (RFC 7009).
+    ///
+    /// - Returns: what the server answered, for people; nil if it accepted.
+    package func revoke(_ account: AccountRecord, client: OAuthClient) async throws(OAuthError) -> String? {
+        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
+            return "there is no token left to revoke"
+        }
+        return try await Revocation(http: http).revoke(bundle, client: client)
+    }
+}
+
+extension OAuthError {
+    static func secretMissing(_ account: AccountRecord) -> OAuthError {
+        OAuthError(
+            .loginRequired, "the tokens of \(account.displayName) (\(account.provider)) are missing from the vault",
+            remedy: "ai-usage-agent auth login \(account.provider)")
+    }
+}
+
+extension AccountRecord {
+    /// Takes over what a new bundle says.
+    mutating func apply(_ bundle: borrowing SecretBundle) {
+        label = bundle.facts.label ?? label
+        providerAccountId = bundle.facts.providerAccountId
+        scopes = bundle.facts.scopes
+        expiresAt = bundle.facts.expiresAt
+        generation = bundle.facts.generation
+        switch bundle.refreshToken {
+        case .some: refreshable = true
+        case .none: refreshable = false
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package import Platform
+
+/// What a request to a token endpoint came to (design: rotation, step 5).
+package enum TokenOutcome: ~Copyable, Sendable {
+    case granted(TokenResponse)
+    /// The grant is dead for good.
+    case refused(reason: String)
+    /// The server refuses this client, not this token.
+    case clientRefused(reason: String)
+    /// A whole answer that changes nothing: ask again later.
+    case transient(reason: String, retryAfter: Int?, rateLimited: Bool)
+    /// The request may have been carried out, and we do not know.
+    case ambiguous(reason: String)
+    /// The request never left: asking again is safe.
+    case notSent(reason: String)
+}
+
+/// Speaks to a token endpoint: form bodies built and answers read in protected memory, one request, no second try.
+package struct TokenEndpoint: Sendable {
+    let http: any HTTPSending
+    /// `network.timeoutSeconds`, never above 30.
+    let deadline: Duration
+
+    package init(http: any HTTPSending, deadline: Duration) {
+        self.http = http
+        self.deadline = min(deadline, .seconds(30))
+    }
+
+    /// RFC 6749 section 4.1.3 with the verifier of RFC 7636 section 4.5.
+    package func exchange(
+        code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, client: OAuthClient
+    ) async throws(OAuthError) -> TokenOutcome {
+        var body = SecretBuffer(capacity: 4096)
+        body.append("grant_type=authorization_code&client_id=" + WebAddress.encode(client.clientId))
+        body.append("&redirect_uri=" + WebAddress.encode(redirectURI) + "&code=")
+        WebAddress.encode(secret: code, into: &body)
+        body.append("&code_verifier=")
+        WebAddress.encode(secret: verifier, into: &body)
+        return try await post(body.finish(), client)
+    }
+
+    /// RFC 6749 section 6; the scope is left out, so that it stays what was granted.
+    package func refresh(_ refreshToken: borrowing SecretBytes, client: OAuthClient) async throws(OAuthError) -> TokenOutcome {
+        var body = SecretBuffer(capacity: 4096)
+        body.append("grant_type=refresh_token&client_id=" + WebAddress.encode(client.clientId) + "&refresh_token=")
+        WebAddress.encode(secret: refreshToken, into: &body)
+        return try await post(body.finish(), client)
+    }
+
+    private func post(_ body: consuming SecretBytes, _ client: OAuthClient) async throws(OAuthError) -> TokenOutcome {
+        var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: deadline)
+        request.contentType = "application/x-www-form-urlencoded"
+        request.body = consume body
+        do throws(HTTPFailure) {
+            return TokenEndpoint.classify(try await http.send(request), client)
+        } catch {
+            if error.kind == .configuration { throw OAuthError(.network, error.description) }
+            return error.mayHaveBeenSent ? .ambiguous(reason: error.description) : .notSent(reason: error.description)
+        }
+    }
+
+    /// The class of a whole answer.
+    static func classify(_ response: consuming HTTPResponse, _ client: OAuthClient) -> TokenOutcome {
+        let status = response.status
+        let retryAfter = response.retryAfter
+        if (200..<300).contains(status) {
+            do throws(TokenResponse.Malformed) {
+                return .granted(try TokenResponse(response.body.duplicate()))
+            } catch { return .ambiguous(reason: "the server answered \(status), but \(error.reason)") }
+        }
+        let isHTML = response.isHTML
+        let problem = ServerProblem(response.body)
+        let words = "the server answered \(status)" + (problem.map { ": \($0.description)" } ?? (isHTML ? " with a web page" : ""))
+        switch status {
+        case 400, 401:
+            if let code = problem?.code {
+                if refusals.contains(code) { return .refused(reason: code) }
+                if clientRefusals.contains(code) { return .clientRefused(reason: words) }
+            }
+            if status == 401, client.treats401AsRefusal, !isHTML { return .refused(reason: problem?.code ?? "status 401") }
+            return .transient(reason: words, retryAfter: retryAfter, rateLimited: false)
+        case 429: return .transient(reason: words, retryAfter: retryAfter, rateLimited: true)
+        default: return .transient(reason: words, retryAfter: retryAfter, rateLimited: false)
+        }
+    }
+
+    /// RFC 6749 section 5.2 and what OpenAI's server answers (docs/providers.md).
+    private static let refusals: Set<String> = [
+        "invalid_grant", "refresh_token_reused", "refresh_token_expired", "refresh_token_invalidated", "token_expired",
+        "invalid_refresh_token", "app_session_terminated",
+    ]
+    private static let clientRefusals: Set<String> = [
+        "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request",
+    ]
+}
+
+/// The error that an authorization server or API put into its JSON body.
+package struct ServerProblem: Sendable, Equatable, CustomStringConvertible {
+    /// Lower case.
+    package let code: String?
+    package let message: String?
+
+    /// Looks where servers put it: error.code, error, code, detail. Nil if the body says nothing.
+    package init?(_ body: borrowing SecretBytes) {
+        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }) else { return nil }
+        let error = value["error"]
+        code = (error["code"].string ?? error.string ?? error["type"].string ?? value["code"].string)?.lowercased()
+        message = value["error_description"].string ?? error["message"].string ?? value["detail"].string ?? value["message"].string
+        if code == nil && message == nil { return nil }
+    }
+
+    package var description: String {
+        TerminalText.escape([code, message].compactMap { $0 }.joined(separator: ": "))
+    }
+}

@@ -1,0 +1,76 @@
+package import Platform
+
+/// A successful answer of a token endpoint (RFC 6749 section 5.1), its tokens in protected memory.
+package struct TokenResponse: ~Copyable, Sendable {
+    package let accessToken: SecretBytes
+    /// Nil when the answer has none: the old one stays valid (recovery rule R8).
+    package let refreshToken: SecretBytes?
+    package let idToken: SecretBytes?
+    /// Seconds, as the server said them; nil when it did not.
+    package let expiresIn: Int?
+    package let scopes: [String]?
+
+    package struct Malformed: Error, Sendable {
+        package let reason: String
+    }
+
+    /// Reads the body of a 2xx answer. Unknown members are ignored; a member of the wrong type is not guessed at.
+    package init(_ body: consuming SecretBytes) throws(Malformed) {
+        let document = try TokenResponse.read(body)
+        guard document.isObject(document.root) else { throw Malformed(reason: "the answer is no JSON object") }
+
+        guard let access = try TokenResponse.token("access_token", in: document) else { throw Malformed(reason: "the answer has no access_token") }
+        let refresh = try TokenResponse.token("refresh_token", in: document)
+        let identity = try TokenResponse.token("id_token", in: document)
+        if let node = document.at("token_type"), !document.isNull(node) {
+            // Compared without case (RFC 6749 section 5.1).
+            guard let type = document.string(node), type.lowercased() == "bearer" else { throw Malformed(reason: "the token_type is not Bearer") }
+        }
+        accessToken = access
+        refreshToken = refresh
+        idToken = identity
+        expiresIn = TokenResponse.seconds(document)
+        scopes = document.text(at: "scope").map { $0.split(separator: " ").map(String.init) }
+    }
+
+    private static func read(_ body: consuming SecretBytes) throws(Malformed) -> JSONDocument {
+        do throws(JSONError) { return try JSONDocument(body) } catch { throw Malformed(reason: "the answer is no JSON: \(error.reason)") }
+    }
+
+    private static func token(_ name: String, in document: borrowing JSONDocument) throws(Malformed) -> SecretBytes? {
+        guard let node = document.at(name), !document.isNull(node) else { return nil }
+        guard let secret = document.secret(node) else { throw Malformed(reason: "\(name) is no string") }
+        let usable = secret.withBytes { bytes in !bytes.isEmpty && bytes.count <= 48 << 10 && !bytes.indices.contains { bytes[$0] <= 0x20 || bytes[$0] >= 0x7F } }
+        guard usable else { throw Malformed(reason: "\(name) is empty or holds characters that no token has") }
+        return secret
+    }
+
+    /// `expires_in` as a number or, as some servers send it, a string; nonsense counts as not said.
+    private static func seconds(_ document: borrowing JSONDocument) -> Int? {
+        guard let node = document.at("expires_in") else { return nil }
+        let value = document.number(node)?.double ?? document.string(node).flatMap(Double.init)
+        guard let value, value.isFinite else { return nil }
+        return Int(max(-1, min(value, 1e12)))
+    }
+}
+
+/// How long an access token lives, from what the server says and never from what its clock says.
+package enum TokenLifetime {
+    static let unknown = 3600
+
+    /// Seconds from receipt: the smaller of `expires_in` and `exp - iat`, between a second and thirty days. A server that
+    /// says nothing usable gets an hour, the customary lifetime: a 401 corrects us in time.
+    package static func seconds(expiresIn: Int?, claims: JSONValue?) -> Int {
+        var candidates: [Int] = []
+        if let expiresIn { candidates.append(expiresIn) }
+        if let claims, let expires = Claims.seconds(claims["exp"]), let issued = Claims.seconds(claims["iat"]) { candidates.append(expires - issued) }
+        return min(max(candidates.min() ?? unknown, 1), 30 * 86400)
+    }
+
+    /// How many seconds must be left for a token to be handed out without a refresh.
+    ///
+    /// - Parameter minimum: what the caller asks for; never more than half the lifetime, or every call would refresh.
+    package static func margin(lifetime: Int, minimum: Int?) -> Int {
+        max(min(300, lifetime / 5), min(minimum ?? 0, lifetime / 2))
+    }
+}

@@ -1,0 +1,55 @@
+import Glibc
+
+/// Who listens on a loopback port, as far as /proc tells us.
+package enum PortHolder {
+    /// "program (pid 42)" or "user 1000"; nil if nothing is found.
+    package static func find(port: Int) -> String? {
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            guard let text = readText(table) else { continue }
+            for line in text.split(separator: "\n").dropFirst() {
+                let fields = line.split(separator: " ")
+                // local address, state 0A (listening), uid, inode: proc(5).
+                guard fields.count > 9, fields[3] == "0A", let colon = fields[1].lastIndex(of: ":"),
+                    Int(fields[1][fields[1].index(after: colon)...], radix: 16) == port
+                else { continue }
+                return process(holding: String(fields[9])) ?? "user \(fields[7])"
+            }
+        }
+        return nil
+    }
+
+    private static func process(holding inode: String) -> String? {
+        guard let proc = try? PrivateDirectory.listing("/proc") else { return nil }
+        for entry in proc where entry.allSatisfy(\.isNumber) {
+            guard let descriptors = try? PrivateDirectory.listing("/proc/\(entry)/fd") else { continue }
+            for descriptor in descriptors where link("/proc/\(entry)/fd/\(descriptor)") == "socket:[\(inode)]" {
+                let name = readText("/proc/\(entry)/comm")?.split(separator: "\n").first.map(String.init) ?? "a program"
+                return "\(TerminalText.escape(name, limit: 40)) (pid \(entry))"
+            }
+        }
+        return nil
+    }
+
+    private static func link(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let count = unsafe readlink(path, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func readText(_ path: String) -> String? {
+        PublicFile.read(path, limit: 1 << 20)
+    }
+}
+
+/// Small files that anybody may read: /proc, /etc.
+package enum PublicFile {
+    /// Nil if it cannot be read, is larger, or is no UTF-8.
+    package static func read(_ path: String, limit: Int = 65536) -> String? {
+        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { return nil }
+        let file = Descriptor(owning: raw)
+        guard let content = Terminal.readAll(from: file.raw, limit: limit) else { return nil }
+        return content.withBytes { bytes in UTF8Text.isValid(bytes) ? String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) : nil }
+    }
+}

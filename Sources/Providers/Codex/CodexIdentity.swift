@@ -1,0 +1,39 @@
+package import OAuth
+package import Platform
+
+/// Who a Codex account is: user and workspace together, because one person has several workspaces and one workspace
+/// several members (reference: codex.md section 4).
+package struct CodexIdentity: IdentityReading {
+    package static let namespace = "https://api.openai.com/auth"
+    private static let profile = "https://api.openai.com/profile"
+
+    package init() {}
+
+    package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
+        let tokens = [idToken, accessToken].compactMap { $0 }
+        func claim(_ name: String) -> String? {
+            for token in tokens {
+                if let value = token[CodexIdentity.namespace][name].string, !value.isEmpty { return value }
+            }
+            return nil
+        }
+        let account = claim("chatgpt_account_id")
+        let user = claim("chatgpt_user_id") ?? claim("user_id")
+        let key: String
+        switch (user, account) {
+        case (let user?, let account?): key = "\(user)__\(account)"
+        // Never organizations[]: those are API-platform organisations, not the ChatGPT workspace.
+        case (nil, let account?): key = account
+        case (let user?, nil): key = user
+        case (nil, nil):
+            guard let subject = tokens.lazy.compactMap({ $0["sub"].string }).first else { return nil }
+            key = subject
+        }
+        var identity = AccountIdentity(accountKey: key)
+        identity.providerAccountId = account
+        identity.email = tokens.lazy.compactMap { $0["email"].string ?? $0[CodexIdentity.profile]["email"].string }.first
+        identity.plan = claim("chatgpt_plan_type")
+        identity.name = tokens.lazy.compactMap { $0["name"].string }.first
+        return identity
+    }
+}

@@ -1,0 +1,64 @@
+package import OAuth
+package import Platform
+
+/// OpenAI Codex with a ChatGPT subscription.
+///
+/// The wire facts were read from public sources and never promised by OpenAI (docs/providers.md); everything is parsed
+/// leniently and fails closed.
+package struct CodexProvider: Provider {
+    package static let defaultIssuer = "https://auth.openai.com"
+    static let defaultUsage = "https://chatgpt.com/backend-api/wham/usage"
+    /// Observed in OpenAI's own public client; never given to this program (decision 0005).
+    package static let observedClientId = "app_EMoamEEZ73f0CkXaXp7hrann"
+    /// Our own honest name where the provider asks who is calling.
+    static let originator = "ai-usage-agent"
+
+    package let name = "codex"
+    private let settings: ProviderSettings
+
+    package init(_ settings: ProviderSettings) { self.settings = settings }
+
+    package var endpointOverrides: [String: WebAddress] { settings.endpoints }
+
+    package var usageEndpoint: WebAddress? { settings.endpoints["usage"] ?? WebAddress(CodexProvider.defaultUsage) }
+
+    package func client() throws(OAuthError) -> OAuthClient {
+        let issuer = settings.issuer ?? CodexProvider.defaultIssuer
+        let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
+        guard let authorization = settings.endpoints["authorization"] ?? WebAddress(base + "/oauth/authorize"),
+            let token = settings.endpoints["token"] ?? WebAddress(base + "/oauth/token")
+        else { throw OAuthError(.configurationInvalid, "the issuer of codex is no usable address: \(issuer)", remedy: "ai-usage-agent config validate") }
+        var endpoints = ServerEndpoints(authorization: authorization, token: token)
+        endpoints.revocation = settings.endpoints["revocation"] ?? WebAddress(base + "/oauth/revoke")
+        endpoints.usage = usageEndpoint
+        var client = OAuthClient(
+            provider: name, clientId: settings.clientId ?? CodexProvider.observedClientId,
+            scopes: settings.scopes ?? ["openid", "profile", "email", "offline_access"], issuer: issuer, endpoints: endpoints,
+            // The server's allow-list knows exactly these two (reference: codex.md section 1).
+            redirect: settings.redirect ?? RedirectRule(host: "localhost", path: "/auth/callback", ports: [1455, 1457]),
+            identityReader: CodexIdentity())
+        client.clientIdIsObserved = settings.clientId == nil
+        client.treats401AsRefusal = true
+        client.revokesWithJSON = true
+        client.authorizationParameters = [
+            ("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true"), ("originator", CodexProvider.originator),
+        ]
+        return client
+    }
+
+    package func usageHeaders(providerAccountId: String?, accessClaims: JSONValue?) -> [(name: String, value: String)] {
+        var headers: [(name: String, value: String)] = [("originator", CodexProvider.originator)]
+        if let providerAccountId { headers.append(("ChatGPT-Account-Id", providerAccountId)) }
+        let claims = accessClaims?[CodexIdentity.namespace] ?? .null
+        if claims["chatgpt_account_is_fedramp"].bool == true { headers.append(("X-OpenAI-Fedramp", "true")) }
+        if let residency = claims["chatgpt_compute_residency"].string, ["us", "eu"].contains(residency) {
+            headers.append(("x-openai-internal-codex-residency", residency))
+        }
+        return headers
+    }
+
+    package func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
+        if let failure = UsageReading.failure(status: status, isHTML: isHTML, retryAfter: retryAfter, body: body) { return failure }
+        return CodexUsage.read(body, now: now)
+    }
+}

@@ -1,0 +1,112 @@
+import Platform
+
+/// Reads the body of Codex's usage endpoint (reference: codex.md section 5): every field optional, numbers as numbers or
+/// strings, unknown windows kept.
+enum CodexUsage {
+    static func read(_ body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
+        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
+            return .failed(bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object", retryAfter: nil)
+        }
+        var content = UsageReading.Content()
+        content.plan = value["plan_type"].string
+        let main = value["rate_limit"]
+        content.windows = windows(main, idPrefix: "", scope: nil, now)
+        content.windows += windows(value["code_review_rate_limit"], idPrefix: "code-review-", scope: "Code review", now)
+        for (index, extra) in (value["additional_rate_limits"].array ?? []).enumerated() {
+            let name = extra["limit_name"].string ?? extra["metered_feature"].string ?? "extra \(index + 1)"
+            let id = extra["metered_feature"].string ?? "extra-\(index + 1)"
+            content.windows += windows(extra["rate_limit"], idPrefix: id + "-", scope: name, now)
+        }
+        content.credits = credits(value)
+        content.confidence = content.windows.contains { $0.usedPercent != nil } ? .percentOnly : .unknown
+        judge(value, main, &content)
+        return .reading(content)
+    }
+
+    private static func windows(_ limit: JSONValue, idPrefix: String, scope: String?, _ now: Timestamp) -> [UsageWindow] {
+        guard let members = limit.object?.members else { return [] }
+        var seen: Set<String> = []
+        return members.filter { $0.name.hasSuffix("_window") && $0.value.object != nil }.map { member in
+            let slot = member.value
+            let minutes = number(slot["limit_window_seconds"]).map { Int((max(0, min($0, 1e10)) / 60).rounded()) }
+            let kind = UsageWindow.Kind(minutes: minutes)
+            var id = idPrefix + (kind == .other ? member.name.replacingUnderscores : kind.rawValue)
+            // Two windows of one length keep their slot in the id.
+            if !seen.insert(id).inserted { id += "-" + member.name.replacingUnderscores }
+            seen.insert(id)
+            let title = [scope, self.title(kind, minutes)].compactMap { $0 }.joined(separator: ", ")
+            return UsageWindow(
+                id: TerminalText.escape(id, limit: 80), kind: scope == nil ? kind : .scoped, title: TerminalText.escape(title, limit: 80),
+                usedPercent: number(slot["used_percent"]), windowMinutes: minutes, resetsAt: reset(slot, now), now: now)
+        }
+    }
+
+    private static func title(_ kind: UsageWindow.Kind, _ minutes: Int?) -> String {
+        switch (kind, minutes) {
+        case (.session, let minutes?): "\((minutes + 30) / 60) h"
+        case (.weekly, _): "weekly"
+        case (.monthly, _): "monthly"
+        case (_, let minutes?) where minutes % 1440 == 0 && minutes > 0: "\(minutes / 1440) d"
+        case (_, let minutes?) where minutes >= 60: "\(minutes / 60) h"
+        case (_, let minutes?): "\(minutes) min"
+        default: "window"
+        }
+    }
+
+    private static func reset(_ slot: JSONValue, _ now: Timestamp) -> Timestamp? {
+        if let at = number(slot["reset_at"]), at > 0, at < 1e11 { return Timestamp(seconds: Int(at)) }
+        if let after = number(slot["reset_after_seconds"]), after >= 0, after < 1e9 { return now.wholeSeconds + Int(after) }
+        return nil
+    }
+
+    /// OpenAI counts credits without naming a currency; a limit's amounts count the same.
+    private static func credits(_ value: JSONValue) -> UsageCredits? {
+        let found = value["credits"]
+        let limit = [value["spend_control"]["individual_limit"], value["rate_limit"]["individual_limit"], value["individual_limit"]].first { $0.object != nil }
+        guard found.object != nil || limit != nil else { return nil }
+        var credits = UsageCredits()
+        credits.unlimited = found["unlimited"].bool
+        credits.exponent = 2
+        credits.balanceMinor = minor(found["balance"])
+        credits.limitMinor = minor(limit?["limit"] ?? .null)
+        credits.usedMinor = minor(limit?["used"] ?? .null)
+        return credits
+    }
+
+    private static func judge(_ value: JSONValue, _ main: JSONValue, _ content: inout UsageReading.Content) {
+        let reached = value["rate_limit_reached_type"]["type"].string ?? value["rate_limit_reached_type"].string
+        if value["spend_control"]["reached"].bool == true {
+            content.bucket = .billing
+            content.reason = value["spend_control"]["reached_limit_type"].string ?? "spend_limit_reached"
+        } else if let reached, reached.contains("credits") {
+            content.bucket = .billing
+            content.reason = reached
+        } else if main["limit_reached"].bool == true || main["allowed"].bool == false || reached != nil
+            || content.windows.contains(where: { $0.kind != .scoped && ($0.usedPercent ?? 0) >= 100 })
+        {
+            content.bucket = .usageWindow
+            content.reason = reached ?? "limit_reached"
+        } else if content.windows.isEmpty {
+            content.bucket = .unknown
+            content.reason = "no_windows"
+        } else {
+            content.bucket = .ok
+        }
+        content.reason = content.reason.map { TerminalText.escape($0, limit: 80) }
+    }
+
+    /// A finite number, written as a number or as a string.
+    private static func number(_ value: JSONValue) -> Double? {
+        guard let number = value.number?.double ?? value.string.flatMap(Double.init), number.isFinite else { return nil }
+        return number
+    }
+
+    private static func minor(_ value: JSONValue) -> Int? {
+        guard let number = number(value), abs(number) < 1e13 else { return nil }
+        return Int((number * 100).rounded())
+    }
+}
+
+extension String {
+    var replacingUnderscores: String { String(map { $0 == "_" ? "-" : $0 }) }
+}

@@ -1,0 +1,61 @@
+package import OAuth
+package import Platform
+
+/// Any OpenID or OAuth server that config.json describes.
+package struct OpenIDProvider: Provider {
+    package let name: String
+    private let settings: ProviderSettings
+
+    package init(name: String, settings: ProviderSettings) {
+        self.name = name
+        self.settings = settings
+    }
+
+    package var endpointOverrides: [String: WebAddress] { settings.endpoints }
+    package var usageEndpoint: WebAddress? { settings.endpoints["usage"] }
+
+    package func client() throws(OAuthError) -> OAuthClient {
+        guard let clientId = settings.clientId else {
+            throw OAuthError(.configurationInvalid, "providers.\(name).clientId is missing", remedy: "ai-usage-agent config validate")
+        }
+        var endpoints: ServerEndpoints?
+        if let authorization = settings.endpoints["authorization"], let token = settings.endpoints["token"] {
+            var known = ServerEndpoints(authorization: authorization, token: token)
+            known.revocation = settings.endpoints["revocation"]
+            known.usage = settings.endpoints["usage"]
+            known.profile = settings.endpoints["profile"]
+            endpoints = known
+        }
+        var client = OAuthClient(
+            provider: name, clientId: clientId, scopes: settings.scopes ?? ["openid", "email", "offline_access"], issuer: settings.issuer,
+            endpoints: endpoints, redirect: settings.redirect ?? RedirectRule(host: "127.0.0.1", path: "/callback", ports: []),
+            identityReader: OpenIDIdentity(issuer: settings.issuer))
+        client.isOpenID = true
+        return client
+    }
+
+    package func usageHeaders(providerAccountId: String?, accessClaims: JSONValue?) -> [(name: String, value: String)] { [] }
+
+    package func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
+        if let failure = UsageReading.failure(status: status, isHTML: isHTML, retryAfter: retryAfter, body: body) { return failure }
+        // A configured endpoint may answer in Codex's shape; anything else is shown as unknown, not guessed at.
+        return CodexUsage.read(body, now: now)
+    }
+}
+
+/// Issuer and subject (OpenID Connect Core section 5.7): the pair is the only identity that never changes.
+package struct OpenIDIdentity: IdentityReading {
+    let issuer: String?
+
+    package init(issuer: String?) { self.issuer = issuer }
+
+    package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
+        guard let claims = idToken ?? accessToken, let subject = claims["sub"].string, !subject.isEmpty,
+            let issuer = claims["iss"].string ?? issuer
+        else { return nil }
+        var identity = AccountIdentity(accountKey: "\(issuer)#\(subject)")
+        identity.email = claims["email"].string
+        identity.name = claims["preferred_username"].string ?? claims["name"].string ?? subject
+        return identity
+    }
+}

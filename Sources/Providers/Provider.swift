@@ -1,0 +1,74 @@
+package import OAuth
+package import Platform
+
+/// What one vendor does its own way: where it is, how its tokens name a person, how its usage answers read.
+///
+/// No storage, no argv, no clock of its own.
+package protocol Provider: Sendable {
+    var name: String { get }
+    /// This program as the provider's server knows it; endpoints are nil where discovery has to find them.
+    func client() throws(OAuthError) -> OAuthClient
+    /// Endpoints that configuration names, by their key in config.json.
+    var endpointOverrides: [String: WebAddress] { get }
+    /// Where the usage is asked for; nil if this provider has no usage endpoint.
+    var usageEndpoint: WebAddress? { get }
+    /// Headers of a usage request besides the token.
+    func usageHeaders(providerAccountId: String?, accessClaims: JSONValue?) -> [(name: String, value: String)]
+    /// The meaning of a whole answer of the usage endpoint.
+    func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading
+}
+
+/// What config.json says of one provider. Values are checked when the file is read.
+package struct ProviderSettings: Sendable, Equatable {
+    package var isEnabled = true
+    package var issuer: String?
+    package var clientId: String?
+    package var scopes: [String]?
+    package var redirect: RedirectRule?
+    package var environmentVariable: String?
+    package var endpoints: [String: WebAddress] = [:]
+
+    package init() {}
+
+    /// The keys of `endpoints` in config.json.
+    package static let endpointNames = [
+        "authorization", "token", "deviceAuthorization", "revocation", "profile", "deviceToken", "webUsage", "usage",
+    ]
+}
+
+/// Every provider that this installation can use, by name.
+package struct ProviderCatalog: Sendable {
+    private let settings: [String: ProviderSettings]
+
+    /// - Parameter settings: `providers` of config.json.
+    package init(_ settings: [String: ProviderSettings]) { self.settings = settings }
+
+    package static let aliases = ["openai-codex": "codex"]
+
+    /// The name that everything is stored under.
+    package static func canonical(_ name: String) -> String { aliases[name] ?? name }
+
+    /// Built-in and configured names, sorted.
+    package var names: [String] { Set(["codex"] + settings.filter(\.value.isEnabled).keys.filter { $0 != "claude" }).sorted() }
+
+    /// - Throws: `usage` for a name that nobody configured, `configurationInvalid` for one that is switched off or cannot work.
+    package func provider(_ name: String) throws(OAuthError) -> any Provider {
+        let name = ProviderCatalog.canonical(name)
+        let found = settings[name]
+        if let found, !found.isEnabled {
+            throw OAuthError(.configurationInvalid, "\(name) is switched off in config.json", remedy: "set providers.\(name).enabled to true")
+        }
+        if name == "codex" { return CodexProvider(found ?? ProviderSettings()) }
+        if name == "claude" {
+            throw OAuthError(
+                .configurationInvalid, "this version has no login for claude yet",
+                remedy: "codex and every OpenID server named in config.json work: ai-usage-agent config validate")
+        }
+        guard let found else {
+            throw OAuthError(
+                .usage, "there is no provider \"\(TerminalText.escape(name, limit: 60))\"; known: \(names.joined(separator: ", "))",
+                remedy: "add it to providers in config.json: ai-usage-agent config path")
+        }
+        return OpenIDProvider(name: name, settings: found)
+    }
+}

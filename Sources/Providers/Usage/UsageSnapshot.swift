@@ -1,0 +1,182 @@
+package import Platform
+
+/// How much of one account's quota is used, in one shape for every provider (docs/schemas/usage-snapshot.schema.json).
+package struct UsageSnapshot: Sendable, Equatable {
+    package static let schemaVersion = 1
+
+    package enum Bucket: String, Sendable {
+        case ok
+        case rateLimit = "rate_limit"
+        case usageWindow = "usage_window"
+        case billing, auth, overloaded, unknown
+    }
+
+    package enum Confidence: String, Sendable {
+        case exact, estimated, percentOnly, unknown
+    }
+
+    package struct Account: Sendable, Equatable {
+        package let id: String
+        package let accountKey: String
+        package let email: String?
+        package let label: String?
+
+        package init(id: String, accountKey: String, email: String?, label: String?) {
+            self.id = id
+            self.accountKey = accountKey
+            self.email = email
+            self.label = label
+        }
+    }
+
+    package struct Failure: Sendable, Equatable {
+        package let code: String
+        package let message: String
+        package let remedy: String?
+        package let retryAt: Timestamp?
+
+        package init(code: String, message: String, remedy: String?, retryAt: Timestamp?) {
+            self.code = code
+            self.message = message
+            self.remedy = remedy
+            self.retryAt = retryAt
+        }
+    }
+
+    package let provider: String
+    package let account: Account
+    package var plan: String?
+    package let source: String
+    package let authType: String
+    package var confidence = Confidence.unknown
+    package var fetchedAt: Timestamp?
+    package var stale = false
+    package var nextPollAt: Timestamp?
+    package var bucket = Bucket.unknown
+    package var reason: String?
+    package var message: String?
+    package var windows: [UsageWindow] = []
+    package var credits: UsageCredits?
+    package var failure: Failure?
+    /// The provider's answer, only when it was asked for.
+    package var raw: JSONValue?
+
+    package init(provider: String, account: Account, source: String, authType: String) {
+        self.provider = provider
+        self.account = account
+        self.source = source
+        self.authType = authType
+    }
+
+    package var json: JSONValue {
+        var object: JSONObject = [
+            "schemaVersion": .number(JSONNumber(UsageSnapshot.schemaVersion)), "provider": .string(provider),
+            "account": [
+                "id": .string(account.id), "accountKey": .string(account.accountKey), "email": .optional(account.email),
+                "label": .optional(account.label),
+            ],
+            "plan": .optional(plan), "source": .string(source), "authType": .string(authType),
+            "confidence": .string(confidence.rawValue), "fetchedAt": .optional(fetchedAt?.description), "stale": .bool(stale),
+            "nextPollAt": .optional(nextPollAt?.description),
+            "status": ["bucket": .string(bucket.rawValue), "reason": .optional(reason), "message": .optional(message)],
+            "usageWindows": .array(windows.map(\.json)), "credits": credits?.json ?? .null,
+        ]
+        object["error"] = failure.map {
+            [
+                "code": .string($0.code), "message": .string($0.message), "remedy": .optional($0.remedy),
+                "retryAt": .optional($0.retryAt?.description),
+            ]
+        } ?? .null
+        if let raw { object["raw"] = raw }
+        return .object(object)
+    }
+}
+
+/// One quota window.
+package struct UsageWindow: Sendable, Equatable {
+    package enum Kind: String, Sendable {
+        case session, weekly, monthly, scoped, other
+
+        /// By length, never by the slot it came in: providers move windows between slots.
+        package init(minutes: Int?) {
+            switch minutes {
+            case .some(240...360): self = .session
+            case .some(9_000...11_000): self = .weekly
+            case .some(38_000...46_000): self = .monthly
+            default: self = .other
+            }
+        }
+    }
+
+    package let id: String
+    package let kind: Kind
+    package let title: String
+    /// As the provider said it, not clamped; nil is not zero.
+    package let usedPercent: Double?
+    package let windowMinutes: Int?
+    package let resetsAt: Timestamp?
+    package let pace: Pace?
+
+    /// How the use compares with an even pace over the window.
+    package struct Pace: Sendable, Equatable {
+        package let expectedPercent: Double
+        package let deltaPercent: Double
+        package let willLastToReset: Bool
+    }
+
+    package init(id: String, kind: Kind, title: String, usedPercent: Double?, windowMinutes: Int?, resetsAt: Timestamp?, now: Timestamp) {
+        self.id = id
+        self.kind = kind
+        self.title = title
+        self.usedPercent = usedPercent
+        self.windowMinutes = windowMinutes
+        self.resetsAt = resetsAt
+        pace = UsageWindow.pace(usedPercent, windowMinutes, resetsAt, now)
+    }
+
+    private static func pace(_ used: Double?, _ minutes: Int?, _ resetsAt: Timestamp?, _ now: Timestamp) -> Pace? {
+        guard let used, let minutes, minutes > 0, let resetsAt else { return nil }
+        let length = Double(minutes) * 60
+        let left = Double(resetsAt - now)
+        // A reset in the past, or further away than the window is long, says nothing about a pace.
+        guard left > 0, left <= length else { return nil }
+        let expected = (length - left) / length * 100
+        let delta = used - expected
+        return Pace(
+            expectedPercent: (expected * 10).rounded() / 10, deltaPercent: (delta * 10).rounded() / 10,
+            willLastToReset: expected < 1 ? used < 100 : used / expected * 100 <= 100)
+    }
+
+    package var json: JSONValue {
+        [
+            "id": .string(id), "kind": .string(kind.rawValue), "title": .string(title), "usedPercent": .optional(usedPercent),
+            "windowMinutes": .optional(windowMinutes), "resetsAt": .optional(resetsAt?.description),
+            "pace": pace.map {
+                [
+                    "expectedPercent": .optional($0.expectedPercent), "deltaPercent": .optional($0.deltaPercent),
+                    "willLastToReset": .bool($0.willLastToReset),
+                ]
+            } ?? .null,
+        ]
+    }
+}
+
+/// Money or credits: amounts in minor units of the currency, `exponent` digits behind the point.
+package struct UsageCredits: Sendable, Equatable {
+    package var unlimited: Bool?
+    package var balanceMinor: Int?
+    package var currency: String?
+    package var exponent: Int?
+    package var limitMinor: Int?
+    package var usedMinor: Int?
+
+    package init() {}
+
+    package var json: JSONValue {
+        [
+            "unlimited": unlimited.map(JSONValue.bool) ?? .null, "balanceMinor": .optional(balanceMinor),
+            "currency": .optional(currency), "exponent": .optional(exponent), "limitMinor": .optional(limitMinor),
+            "usedMinor": .optional(usedMinor),
+        ]
+    }
+}

@@ -1,0 +1,47 @@
+import Agent
+import ArgumentParser
+import OAuth
+import Platform
+import Providers
+import Vault
+
+struct AuthList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "Show the accounts, their status, and which one is the default and why.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "Only this provider.") var provider: String?
+
+    func run() async throws {
+        let context = try CommandContext(global)
+        let metadata = try await attempt { () throws(OAuthError) in try context.service.metadata() }
+        let listings = AccountListing.all(metadata, provider: provider.map(ProviderCatalog.canonical))
+        let document: JSONValue = ["schemaVersion": 1, "accounts": .array(listings.map(\.json))]
+        context.output.result(document, text: text(listings, context))
+    }
+
+    private func text(_ listings: [AccountListing], _ context: CommandContext) -> String {
+        if listings.isEmpty { return "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(provider ?? "codex")" }
+        var table = Table(["", "PROVIDER", "ACCOUNT", "PLAN", "STATUS", "TOKEN", "SOURCE", "ID"])
+        for listing in listings {
+            let record = listing.record
+            let left = record.expiresAt.map { $0 - context.now }
+            table.add([
+                listing.defaultReason == nil ? "" : "*", record.provider, record.displayName, record.plan ?? "-",
+                record.status.rawValue + (record.statusReason.map { " (\($0))" } ?? "") + (record.insecure ? " insecure" : ""),
+                left.map { $0 > 0 ? "\(Moments.length($0)) left" : "expired" } ?? "-", record.source, record.id,
+            ])
+        }
+        let reasons = listings.compactMap { listing in
+            listing.defaultReason.map { "* default of \(listing.record.provider): \(reason($0))" }
+        }
+        return table.render(context.output.style) + "\n" + reasons.joined(separator: "\n")
+    }
+
+    private func reason(_ reason: AccountSelection.Reason) -> String {
+        switch reason {
+        case .only: "the only account"
+        case .pinned: "pinned with auth use"
+        case .lastUsed: "used last"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Agent
+import ArgumentParser
+import OAuth
+import Platform
+import Providers
+import Vault
+
+struct AuthLogin: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "login", abstract: "Log in through the browser.",
+        discussion: """
+            $ ai-usage-agent auth login codex
+            $ ai-usage-agent auth login codex --account work      # a second account, by its own name
+            $ ai-usage-agent auth login codex --manual            # over SSH: paste the address the browser ends on
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @Argument(help: "codex, or a provider named in config.json.") var provider: String
+    @Option(help: "Name the new account; names are unique per provider.") var account: String?
+    @Flag(name: .customLong("no-open"), help: "Do not open a browser; only print the address.") var noOpen = false
+    @Flag(help: "No listener and no browser: paste the callback address (or code#state, or the code).") var manual = false
+    @Option(help: "Listen on this port only.") var port: Int?
+    @Option(name: .customLong("client-id"), help: "Use another OAuth client id.") var clientId: String?
+    @Option(parsing: .upToNextOption, help: "Ask for these scopes instead.") var scope: [String] = []
+    @Option(help: ArgumentHelp("Give up after this many seconds.", valueName: "s")) var timeout = 300
+    @Flag(name: .customLong("dry-run"), help: "Print what would be sent, and send nothing.") var dryRun = false
+    @Flag(name: .customLong("live-exchange"), help: .hidden) var liveExchange = false
+
+    func validate() throws {
+        if let port, !(1...65535).contains(port) { throw ValidationError("--port must be between 1 and 65535") }
+        if timeout < 1 { throw ValidationError("--timeout must be at least 1") }
+        if let account, account.isEmpty || account.utf8.count > 100 { throw ValidationError("--account needs a name of at most 100 characters") }
+    }
+
+    func run() async throws {
+        let context = try CommandContext(global, passphrase)
+        let name = ProviderCatalog.canonical(provider)
+        let found = try await attempt(name) { () throws(OAuthError) in try context.service.catalog.provider(name) }
+        var client = try await attempt(name) { () throws(OAuthError) in try found.client() }
+        if let clientId {
+            client.clientId = clientId
+            client.clientIdIsObserved = false
+        }
+        if !scope.isEmpty { client.scopes = scope.flatMap { $0.split(separator: " ").map(String.init) } }
+        if dryRun { return try await showDryRun(client, context) }
+
+        // The vault first: a login that cannot be stored would be thrown away after the person did the work.
+        try await VaultChoice(context).ensureOpen()
+        let prepared = client
+        let complete = try await attempt(name) { () async throws(OAuthError) in
+            try await Discovery(http: context.service.http).complete(prepared, overrides: found.endpointOverrides)
+        }
+        var options = LoginOptions()
+        options.manual = manual
+        options.port = port
+        options.patience = .seconds(timeout)
+        let hasPerson = Terminal.hasForeground && Terminal.isTerminal(.input)
+        options.acceptsPaste = hasPerson
+        let presenter = LoginPresenter(
+            provider: name, context: context, opensBrowser: !noOpen && !manual, readsStandardInput: manual && !Terminal.isTerminal(.input))
+        let flow = LoginFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
+        let label = account
+        let adoption = try await attempt(name, account: account) { () async throws(OAuthError) in
+            let result = try await flow.run(complete, options, presenter)
+            // From the exchange on the tokens exist: they reach the disk even if somebody presses ^C now.
+            return try await context.service.tokens.adopt(result, label: label)
+        }
+        let record = adoption.account
+        let left = record.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
+        context.output.result(
+            ActionResult.document(name, [ActionResult(account: record, action: adoption.isNew ? "added" : "updated")]),
+            text: "logged in to \(name) as \(record.title); the token lives \(left)\(record.refreshable ? " and is renewed when needed" : ", without a refresh token")")
+    }
+
+    /// The address with its real parameters, and the token request with its secrets left out. No network.
+    private func showDryRun(_ client: OAuthClient, _ context: CommandContext) async throws(CommandFailure) {
+        let endpoints = try await attempt(client.provider) { () throws(OAuthError) in try client.knownEndpoints() }
+        let port = port ?? client.redirect.ports.first
+        let redirect = port.map(client.redirect.uri) ?? "http://\(client.redirect.host):PORT\(client.redirect.path)"
+        let request = AuthorizationRequest(client: client, redirectURI: redirect)
+        let url = try await attempt(client.provider) { () throws(OAuthError) in try request.url() }
+        let body = [
+            ("grant_type", "authorization_code"), ("client_id", client.clientId), ("redirect_uri", redirect), ("code", "<redacted>"),
+            ("code_verifier", "<redacted>"),
+        ]
+        let note = client.clientIdIsObserved ? "the client id was observed in use by the provider's own program; nobody gave it to this one" : nil
+        var object = JSONObject()
+        for (name, value) in body { object[name] = .string(value) }
+        let document: JSONValue = [
+            "schemaVersion": 1, "provider": .string(client.provider), "dryRun": true, "authorizationUrl": .string(url),
+            "redirectUri": .string(redirect),
+            "tokenRequest": ["method": "POST", "url": .string(endpoints.token.description), "contentType": "application/x-www-form-urlencoded", "body": .object(object)],
+            "note": .optional(note),
+        ]
+        let lines = ["Would open:", url, "", "Would then send:", "POST \(endpoints.token)", "Content-Type: application/x-www-form-urlencoded", ""]
+            + body.map { "  \($0.0)=\($0.1)" } + (note.map { ["", "Note: " + $0] } ?? []) + ["", "Nothing was sent."]
+        context.output.result(document, text: TerminalText.escapeLines(lines.joined(separator: "\n")))
+    }
+}

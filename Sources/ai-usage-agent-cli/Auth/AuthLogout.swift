@@ -1,0 +1,57 @@
+import Agent
+import ArgumentParser
+import OAuth
+import Platform
+import Providers
+import Vault
+
+struct AuthLogout: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logout", abstract: "Remove an account from this machine; revoke it at the provider only when asked.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var selection: AccountOption
+    @Argument(help: "The provider.") var provider: String
+    @Flag(help: "All accounts of the provider.") var all = false
+    @Flag(help: "Also revoke the token at the provider. That can end other programs' logins too.") var revoke = false
+
+    func validate() throws {
+        if all, selection.account != nil { throw ValidationError("give either --account or --all") }
+    }
+
+    func run() async throws {
+        let context = try CommandContext(global, passphrase)
+        let name = ProviderCatalog.canonical(provider)
+        let accounts = try await chosen(name, context)
+        var results: [ActionResult] = []
+        for account in accounts {
+            var warning: String?
+            if revoke { warning = try await tellServer(account, context) }
+            try await attempt(name, account: account.id) { () async throws(OAuthError) in try await context.service.tokens.remove(account) }
+            if let warning { context.output.note("warning: \(account.title): \(warning); it was removed here all the same") }
+            results.append(ActionResult(account: account, action: "removed", warning: warning))
+        }
+        let names = results.map(\.account.title).joined(separator: ", ")
+        context.output.result(ActionResult.document(name, results), text: "removed \(names)\(revoke ? "" : "; the provider was not told (--revoke does)")")
+    }
+
+    private func chosen(_ name: String, _ context: CommandContext) async throws(CommandFailure) -> [AccountRecord] {
+        if !all {
+            return [try await attempt(name, account: selection.account) { () throws(OAuthError) in try context.service.account(name, named: selection.account) }]
+        }
+        // Fails like any other command where there is nothing to log out of.
+        _ = try await attempt(name) { () throws(OAuthError) in try context.service.account(name, named: nil) }
+        return try await attempt { () throws(OAuthError) in try context.service.metadata() }.accounts.filter { $0.provider == name }
+    }
+
+    private func tellServer(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
+        do throws(OAuthError) {
+            let client = try await context.service.client(try context.service.catalog.provider(account.provider))
+            return try await context.service.tokens.revoke(account, client: client)
+        } catch {
+            if case .vault = error.code { throw CommandFailure(error, provider: account.provider, account: account.id) }
+            return error.message
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Agent
+import ArgumentParser
+import OAuth
+import Platform
+import Providers
+import Vault
+
+struct AuthRefresh: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "refresh", abstract: "Force one refresh now.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var selection: AccountOption
+    @Argument(help: "The provider.") var provider: String
+
+    func run() async throws {
+        let context = try CommandContext(global, passphrase)
+        let name = ProviderCatalog.canonical(provider)
+        let account = try await attempt(name, account: selection.account) { () throws(OAuthError) in
+            try context.service.account(name, named: selection.account)
+        }
+        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in try await context.service.token(account, .new) }
+        let current = try await attempt { () throws(OAuthError) in try context.service.metadata() }.account(id: account.id) ?? account
+        if let warning = held.warning { context.output.note("warning: " + warning) }
+        let left = held.facts.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
+        context.output.result(
+            ActionResult.document(name, [ActionResult(account: current, action: "refreshed", warning: held.warning)]),
+            text: "refreshed \(current.title); the new token lives \(left)")
+    }
+}

@@ -1,0 +1,86 @@
+import Agent
+import Logging
+import OAuth
+import Platform
+import Providers
+import Vault
+
+/// Everything a command works with, made once: environment, paths, configuration, service. No command reads a global.
+struct CommandContext {
+    let environment: ProcessEnvironment
+    let paths: VaultPaths
+    let configuration: Configuration
+    let service: AgentService
+    let passphrase: PassphraseReader
+    let output: Output
+    let logger: Logger
+
+    init(_ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil) throws(CommandFailure) {
+        environment = ProcessEnvironment.current()
+        output = Output(global, environment)
+        paths = try CommandContext.paths(environment)
+        do throws(ConfigurationError) {
+            configuration = try ConfigurationReader(path: paths.configurationFile).read()
+        } catch { throw CommandFailure(error) }
+        let isVerbose = global.verbose
+        logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : .error) }
+
+        let source: PassphraseSource
+        if let descriptor = passphraseOptions?.passphraseFd {
+            source = .descriptor(descriptor)
+        } else if let command = passphraseOptions?.command ?? configuration.passphraseCommand {
+            source = .command(command)
+        } else {
+            source = .terminal
+        }
+        passphrase = PassphraseReader(source: source, environment: environment.all)
+
+        var settings = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
+        settings.proxy = configuration.proxy
+        settings.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
+        let vault = Vault(
+            paths: paths, time: .system, passphrase: passphrase, machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
+            allowNetworkFilesystem: configuration.allowNetworkFilesystem)
+        service = AgentService(vault: vault, http: HTTPTransport(settings), configuration: configuration, time: .system, logger: logger)
+    }
+
+    static func paths(_ environment: ProcessEnvironment) throws(CommandFailure) -> VaultPaths {
+        guard let paths = VaultPaths(environment) else {
+            throw CommandFailure(
+                code: "config_invalid", message: "neither $HOME nor the XDG variables say where your files are", remedy: "set HOME", exitCode: 78)
+        }
+        return paths
+    }
+
+    var now: Timestamp { TimeSource.system.now() }
+}
+
+/// Runs work of the layers below and translates its failure.
+func attempt<R: ~Copyable>(_ provider: String? = nil, account: String? = nil, _ body: () async throws(OAuthError) -> R) async throws(CommandFailure) -> R {
+    do throws(OAuthError) { return try await body() } catch { throw CommandFailure(error, provider: provider, account: account) }
+}
+
+/// The same for the vault alone.
+func attemptVault<R: ~Copyable>(_ body: () async throws(VaultError) -> R) async throws(CommandFailure) -> R {
+    do throws(VaultError) { return try await body() } catch { throw CommandFailure(error) }
+}
+
+/// `--verbose`: one line an event on stderr. Messages are ours and hold no secret; values are escaped.
+struct StandardErrorLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level
+    var metadataProvider: Logger.MetadataProvider?
+
+    init(level: Logger.Level) { logLevel = level }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let details = metadata.merging(event.metadata ?? [:]) { _, new in new }
+            .sorted { $0.key < $1.key }.map { "\($0.key)=\(TerminalText.escape("\($0.value)"))" }.joined(separator: " ")
+        Terminal.write("\(TimeSource.system.now()) \(event.level): \(event.message)\(details.isEmpty ? "" : " " + details)\n", to: .error)
+    }
+}

@@ -1,0 +1,71 @@
+import Agent
+import ArgumentParser
+import Platform
+
+/// The program's first and last lines: harden, parse, run, and turn every failure into words and an exit code.
+@main
+enum Entry {
+    static func main() async {
+        ProcessHardening.apply()
+        Interrupts.install()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try Root.parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            Exit.now(0)
+        } catch let failure as CommandFailure {
+            failure.report(asJSON: arguments.contains("--json"))
+            Exit.now(failure.exitCode)
+        } catch {
+            let code = Root.exitCode(for: error)
+            if code.rawValue == 0 {
+                Terminal.write(Root.message(for: error) + "\n", to: .output)
+                Exit.now(0)
+            }
+            // The parser's own words; what it echoes came from the command line, so it is made safe to show.
+            let failure = CommandFailure(
+                code: "usage_error", message: TerminalText.escapeLines(Root.message(for: error)), remedy: "ai-usage-agent --help", exitCode: 64)
+            if arguments.contains("--json") {
+                failure.report(asJSON: true)
+            } else {
+                Terminal.write(TerminalText.escapeLines(Root.fullMessage(for: error)) + "\n", to: .error)
+            }
+            Exit.now(64)
+        }
+    }
+}
+
+/// `ai-usage-agent` itself.
+struct Root: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ai-usage-agent",
+        abstract: "Owns the logins of your AI subscriptions: logs in, keeps tokens alive and sealed, shows what is left.",
+        discussion: """
+            First steps:
+              $ ai-usage-agent vault init --backend file --identity key-file
+              $ ai-usage-agent auth login codex
+              $ ai-usage-agent usage
+              $ curl -H "$(ai-usage-agent token codex --header)" https://…
+            """,
+        version: Version.current,
+        subcommands: [
+            AuthCommand.self, TokenCommand.self, UsageCommand.self, StatusCommand.self, ConfigCommand.self, VaultCommand.self,
+        ])
+}
+
+/// The version that `--version`, the User-Agent and the JSON outputs name.
+enum Version {
+    static let current = "0.1.0"
+}
+
+enum Exit {
+    /// Ends the process with the terminal as it was: a prompt may still wait on another thread with the echo off.
+    static func now(_ code: Int32) -> Never {
+        Terminal.restoreEcho()
+        ProcessEnd.exit(code)
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Platform
+
+/// Options that every command has.
+struct GlobalOptions: ParsableArguments {
+    @Flag(name: .long, help: "Print one JSON document on standard output and nothing else.")
+    var json = false
+
+    @Flag(name: .customLong("no-color"), help: "No colours (also: NO_COLOR, TERM=dumb, output that is no terminal).")
+    var noColor = false
+
+    @Flag(name: .long, help: "Log to standard error. Never a secret.")
+    var verbose = false
+}
+
+/// Where a passphrase comes from. Never from an argument or a variable.
+struct PassphraseOptions: ParsableArguments {
+    @Option(name: .customLong("passphrase-fd"), help: ArgumentHelp("Read the vault's passphrase from this descriptor.", valueName: "n"))
+    var passphraseFd: Int32?
+
+    @Option(
+        name: .customLong("passphrase-command"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("Run this program for the passphrase; repeat the option for each argument (no shell).", valueName: "word"))
+    var passphraseCommand: [String] = []
+
+    /// One option that holds blanks is split at them, so that --passphrase-command "pass show aua" does what it says.
+    var command: [String]? {
+        if passphraseCommand.count == 1 { return passphraseCommand[0].split(separator: " ").map(String.init) }
+        return passphraseCommand.isEmpty ? nil : passphraseCommand
+    }
+
+    func validate() throws {
+        if let descriptor = passphraseFd, descriptor < 0 { throw ValidationError("--passphrase-fd needs a descriptor number") }
+        if passphraseFd != nil, !passphraseCommand.isEmpty { throw ValidationError("give either --passphrase-fd or --passphrase-command") }
+    }
+}
+
+/// Which account of a provider.
+struct AccountOption: ParsableArguments {
+    @Option(name: .long, help: "Account: its id, e-mail, label, or a unique beginning of one.")
+    var account: String?
+}

@@ -1,0 +1,36 @@
+import Platform
+
+extension Provider {
+    /// /demo/…: what the tests ask and tell the provider. Only under a name of this machine, never through a rebound one.
+    func control(_ request: Request) -> Reply {
+        guard let host = request.header("host"), WebAddress("http://" + host)?.isLoopback == true else { return Reply(status: 421) }
+        switch (request.method, request.path) {
+        case ("GET", "/demo/stats"): return .json(statistics.json)
+        case ("GET", "/demo/tokens"): return .json(.strings(families.everything))
+        case ("GET", "/demo/mode"): return .json(misbehaviours.json)
+        case ("POST", "/demo/mode"): return changeMode(request)
+        case ("POST", "/demo/expire-access"):
+            families.expireAccess()
+            return .json([:])
+        case ("POST", "/demo/revoke-all"):
+            families.revokeAll()
+            return .json([:])
+        default: return .json(404, ["detail": "Not Found"])
+        }
+    }
+
+    private func changeMode(_ request: Request) -> Reply {
+        guard let fields = request.fields, let name = fields["mode"] else {
+            return .oauthError(400, "invalid_request", "mode is missing")
+        }
+        if name == "none" {
+            misbehaviours.clear()
+        } else {
+            guard let misbehaviour = Misbehaviour(fields: fields) else {
+                return .oauthError(400, "invalid_request", "unknown mode or field; the modes are none \(Misbehaviour.Mode.list)")
+            }
+            misbehaviours.add(misbehaviour)
+        }
+        return .json(misbehaviours.json)
+    }
+}
