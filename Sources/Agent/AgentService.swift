@@ -39,7 +39,9 @@ package struct AgentService: Sendable {
         let metadata = try metadata()
         // An account may outlive its provider's configuration; a name that is neither is a mistake.
         if !metadata.accounts.contains(where: { $0.provider == provider }) { _ = try catalog.provider(provider) }
-        do throws(VaultError) { return try AccountSelection.choose(name, provider: provider, in: metadata) } catch { throw OAuthError(error) }
+        do throws(VaultError) { return try AccountSelection.choose(name, provider: provider, in: metadata) } catch {
+            throw OAuthError(error)
+        }
     }
 
     /// A live token of an account.

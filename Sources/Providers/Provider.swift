@@ -56,7 +56,8 @@ package struct ProviderCatalog: Sendable {
         let name = ProviderCatalog.canonical(name)
         let found = settings[name]
         if let found, !found.isEnabled {
-            throw OAuthError(.configurationInvalid, "\(name) is switched off in config.json", remedy: "set providers.\(name).enabled to true")
+            throw OAuthError(
+                .configurationInvalid, "\(name) is switched off in config.json", remedy: "set providers.\(name).enabled to true")
         }
         if name == "codex" { return CodexProvider(found ?? ProviderSettings()) }
         if name == "claude" {

@@ -43,7 +43,8 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
         switch error.kind {
         case .unsafe, .notRegular: self.init(.corrupt, error.description)
         case .tooLarge: self.init(.corrupt, error.description)
-        case .notFound, .system: self.init(.storage, error.description, remedy: "check the disk and the permissions, then run the command again")
+        case .notFound, .system:
+            self.init(.storage, error.description, remedy: "check the disk and the permissions, then run the command again")
         }
     }
 }

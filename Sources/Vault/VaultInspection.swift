@@ -17,7 +17,9 @@ package struct VaultInspection: Sendable {
         guard let record = metadata.vault else {
             return VaultInspection(record: nil, accounts: metadata.accounts.count, lockedBecause: nil, pending: 0, findings: findings)
         }
-        if let sealed = try? PrivateDirectory.open(paths.data), record.sealedSha256 != nil, (try? sealed.exists(SealedFileBackend.fileName)) == false {
+        if let sealed = try? PrivateDirectory.open(paths.data), record.sealedSha256 != nil,
+            (try? sealed.exists(SealedFileBackend.fileName)) == false
+        {
             findings.append("\(paths.sealedFile) is missing")
         }
         return VaultInspection(

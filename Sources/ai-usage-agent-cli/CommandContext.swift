@@ -39,7 +39,8 @@ struct CommandContext {
         settings.proxy = configuration.proxy
         settings.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
         let vault = Vault(
-            paths: paths, time: .system, passphrase: passphrase, machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
+            paths: paths, time: .system, passphrase: passphrase,
+            machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
         service = AgentService(vault: vault, http: HTTPTransport(settings), configuration: configuration, time: .system, logger: logger)
     }
@@ -47,7 +48,8 @@ struct CommandContext {
     static func paths(_ environment: ProcessEnvironment) throws(CommandFailure) -> VaultPaths {
         guard let paths = VaultPaths(environment) else {
             throw CommandFailure(
-                code: "config_invalid", message: "neither $HOME nor the XDG variables say where your files are", remedy: "set HOME", exitCode: 78)
+                code: "config_invalid", message: "neither $HOME nor the XDG variables say where your files are", remedy: "set HOME",
+                exitCode: 78)
         }
         return paths
     }
@@ -56,7 +58,9 @@ struct CommandContext {
 }
 
 /// Runs work of the layers below and translates its failure.
-func attempt<R: ~Copyable>(_ provider: String? = nil, account: String? = nil, _ body: () async throws(OAuthError) -> R) async throws(CommandFailure) -> R {
+func attempt<R: ~Copyable>(_ provider: String? = nil, account: String? = nil, _ body: () async throws(OAuthError) -> R)
+    async throws(CommandFailure) -> R
+{
     do throws(OAuthError) { return try await body() } catch { throw CommandFailure(error, provider: provider, account: account) }
 }
 

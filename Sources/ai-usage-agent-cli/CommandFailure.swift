@@ -34,7 +34,8 @@ struct CommandFailure: Error {
     }
 
     init(_ error: ConfigurationError) {
-        self.init(code: "config_invalid", message: error.description, remedy: "edit the file, then: ai-usage-agent config validate", exitCode: 78)
+        self.init(
+            code: "config_invalid", message: error.description, remedy: "edit the file, then: ai-usage-agent config validate", exitCode: 78)
     }
 
     static func usage(_ message: String, remedy: String? = nil) -> CommandFailure {

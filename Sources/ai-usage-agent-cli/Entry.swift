@@ -20,6 +20,9 @@ enum Entry {
         } catch let failure as CommandFailure {
             failure.report(asJSON: arguments.contains("--json"))
             Exit.now(failure.exitCode)
+        } catch let code as ExitCode where code != .validationFailure {
+            // The command has said everything itself.
+            Exit.now(code.rawValue)
         } catch {
             let code = Root.exitCode(for: error)
             if code.rawValue == 0 {
@@ -28,7 +31,8 @@ enum Entry {
             }
             // The parser's own words; what it echoes came from the command line, so it is made safe to show.
             let failure = CommandFailure(
-                code: "usage_error", message: TerminalText.escapeLines(Root.message(for: error)), remedy: "ai-usage-agent --help", exitCode: 64)
+                code: "usage_error", message: TerminalText.escapeLines(Root.message(for: error)), remedy: "ai-usage-agent --help",
+                exitCode: 64)
             if arguments.contains("--json") {
                 failure.report(asJSON: true)
             } else {

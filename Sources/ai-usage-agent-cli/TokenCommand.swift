@@ -15,7 +15,9 @@ struct TokenCommand: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
     @Argument(help: "The provider.") var provider: String
-    @Option(name: .customLong("min-ttl"), help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
+    @Option(
+        name: .customLong("min-ttl"),
+        help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
     var minTtl: Int?
     @Flag(help: "Print a whole header line: Authorization: Bearer …") var header = false
 
@@ -53,7 +55,9 @@ struct TokenCommand: AsyncParsableCommand {
         Terminal.write("\n", to: .output)
         if selection.account != nil {
             // A note that cannot be written must not cost the caller a token that is already out.
-            do throws(OAuthError) { try await context.service.noteUse(of: account) } catch { context.logger.warning("lastUsedAt was not written: \(error)") }
+            do throws(OAuthError) { try await context.service.noteUse(of: account) } catch {
+                context.logger.warning("lastUsedAt was not written: \(error)")
+            }
         }
     }
 }

@@ -56,24 +56,31 @@ package struct ConfigurationReader: Sendable {
     private func readVault(_ value: JSONValue, _ configuration: inout Configuration) throws(ConfigurationError) {
         let vault = try section(value, "vault", ["backend", "identity", "keyFile", "passphraseCommand", "allowNetworkFilesystem"])
         if let name = try text(vault, "vault.backend") {
-            guard let backend = Configuration.Backend(rawValue: name) else { throw problem("vault.backend", "is \"\(name)\"; it must be auto, keyring or file") }
+            guard let backend = Configuration.Backend(rawValue: name) else {
+                throw problem("vault.backend", "is \"\(name)\"; it must be auto, keyring or file")
+            }
             configuration.backend = backend
         }
         if let names = try texts(vault, "vault.identity") {
             var sources: [IdentitySource] = []
             for name in names {
                 guard let source = IdentitySource(rawValue: name) else {
-                    throw problem("vault.identity", "names \"\(name)\"; known: \(IdentitySource.allCases.map(\.rawValue).joined(separator: ", "))")
+                    throw problem(
+                        "vault.identity", "names \"\(name)\"; known: \(IdentitySource.allCases.map(\.rawValue).joined(separator: ", "))")
                 }
                 sources.append(source)
             }
-            if sources.isEmpty || Set(sources).count != sources.count { throw problem("vault.identity", "is empty or names a source twice") }
+            if sources.isEmpty || Set(sources).count != sources.count {
+                throw problem("vault.identity", "is empty or names a source twice")
+            }
             configuration.identity = sources
         }
         configuration.keyFile = try text(vault, "vault.keyFile")
         if let path = configuration.keyFile, !path.hasPrefix("/") { throw problem("vault.keyFile", "must be an absolute path") }
         configuration.passphraseCommand = try texts(vault, "vault.passphraseCommand")
-        if configuration.passphraseCommand?.isEmpty == true { throw problem("vault.passphraseCommand", "is empty; write the program and its arguments") }
+        if configuration.passphraseCommand?.isEmpty == true {
+            throw problem("vault.passphraseCommand", "is empty; write the program and its arguments")
+        }
         configuration.allowNetworkFilesystem = try flag(vault, "vault.allowNetworkFilesystem") ?? false
     }
 
@@ -88,7 +95,8 @@ package struct ConfigurationReader: Sendable {
     private func readProvider(_ name: String, _ value: JSONValue) throws(ConfigurationError) -> ProviderSettings {
         let isBuiltIn = ["codex", "claude"].contains(name)
         let prefix = "providers.\(name)"
-        let keys = isBuiltIn
+        let keys =
+            isBuiltIn
             ? ["enabled", "clientId", "scopes", "redirectUri", "issuer", "endpoints", "env"] + (name == "claude" ? ["webSession"] : [])
             : ["enabled", "type", "clientId", "scopes", "redirectUri", "issuer", "endpoints", "env"]
         let provider = try section(value, prefix, keys)
@@ -149,7 +157,8 @@ package struct ConfigurationReader: Sendable {
         var kept = JSONObject()
         for (name, value) in object.members where !name.hasPrefix("//") {
             if let known, !known.contains(name) {
-                let suggestion = Similarity.nearest(to: name, in: known).map { "did you mean \"\($0)\"?" } ?? "known: \(known.joined(separator: ", "))"
+                let suggestion =
+                    Similarity.nearest(to: name, in: known).map { "did you mean \"\($0)\"?" } ?? "known: \(known.joined(separator: ", "))"
                 throw problem(key.isEmpty ? name : "\(key).\(name)", "is no setting; \(suggestion)")
             }
             kept[name] = value

@@ -34,7 +34,8 @@ package struct UsageService: Sendable {
             snapshot.bucket = bucket
             snapshot.reason = code
             snapshot.failure = .init(
-                code: code, message: error.message, remedy: error.remedy, retryAt: error.retryAfter.map { service.time.now().wholeSeconds + $0 })
+                code: code, message: error.message, remedy: error.remedy,
+                retryAt: error.retryAfter.map { service.time.now().wholeSeconds + $0 })
         }
         return snapshot
     }
@@ -69,12 +70,15 @@ package struct UsageService: Sendable {
             snapshot.bucket = .auth
             snapshot.reason = "unauthorized"
             snapshot.failure = .init(
-                code: "login_required", message: message + ", also with a new token", remedy: "ai-usage-agent auth login \(account.provider)", retryAt: nil)
+                code: "login_required", message: message + ", also with a new token",
+                remedy: "ai-usage-agent auth login \(account.provider)", retryAt: nil)
         case .failed(let bucket, let code, let message, let retryAfter):
             snapshot.bucket = bucket
             snapshot.reason = code
-            let remedy = code == "scope_missing" ? "log in again with more scopes: ai-usage-agent auth login \(account.provider)" : "try again later"
-            snapshot.failure = .init(code: code, message: message, remedy: remedy, retryAt: retryAfter.map { service.time.now().wholeSeconds + $0 })
+            let remedy =
+                code == "scope_missing" ? "log in again with more scopes: ai-usage-agent auth login \(account.provider)" : "try again later"
+            snapshot.failure = .init(
+                code: code, message: message, remedy: remedy, retryAt: retryAfter.map { service.time.now().wholeSeconds + $0 })
         }
     }
 
@@ -98,7 +102,8 @@ package struct UsageService: Sendable {
             let raw = try? response.body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
             return Answer(reading: reading, raw: raw)
         } catch {
-            throw OAuthError(.network, "\(provider.name) could not be asked for its usage: \(error)", remedy: "check the network and try again")
+            throw OAuthError(
+                .network, "\(provider.name) could not be asked for its usage: \(error)", remedy: "check the network and try again")
         }
     }
 

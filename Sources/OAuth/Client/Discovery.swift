@@ -12,7 +12,9 @@ package struct Discovery: Sendable {
     package func complete(_ client: OAuthClient, overrides: [String: WebAddress]) async throws(OAuthError) -> OAuthClient {
         if client.endpoints != nil { return client }
         guard let issuer = client.issuer, let address = WebAddress(issuer) else {
-            throw OAuthError(.configurationInvalid, "provider \(client.provider) has neither an issuer nor endpoints", remedy: "ai-usage-agent config validate")
+            throw OAuthError(
+                .configurationInvalid, "provider \(client.provider) has neither an issuer nor endpoints",
+                remedy: "ai-usage-agent config validate")
         }
         let document = try await fetch(issuer, address)
         // RFC 8414 section 3.3: another issuer's document would send our codes to another issuer's server.
@@ -30,7 +32,8 @@ package struct Discovery: Sendable {
             }
             return address
         }
-        guard let authorization = try endpoint("authorization", "authorization_endpoint"), let token = try endpoint("token", "token_endpoint")
+        guard let authorization = try endpoint("authorization", "authorization_endpoint"),
+            let token = try endpoint("token", "token_endpoint")
         else { throw OAuthError(.configurationInvalid, "the discovery document of \(issuer) names no authorization or token endpoint") }
         if let methods = document["code_challenge_methods_supported"].array, !methods.contains("S256") {
             throw OAuthError(.configurationInvalid, "the server at \(issuer) does not support PKCE with S256, which this program needs")
@@ -56,12 +59,19 @@ package struct Discovery: Sendable {
                 var request = HTTPRequest(.get, place, deadline: .seconds(15))
                 request.bodyLimit = 256 << 10
                 response = try await http.send(request)
-            } catch { throw OAuthError(.network, "discovery of \(issuer) failed: \(error)", remedy: "check the network and the issuer in config.json") }
+            } catch {
+                throw OAuthError(
+                    .network, "discovery of \(issuer) failed: \(error)", remedy: "check the network and the issuer in config.json")
+            }
             guard response.status == 200 else {
-                last = OAuthError(.providerUnavailable, "\(place) answered \(response.status)", remedy: "name the endpoints in config.json if the server has no discovery")
+                last = OAuthError(
+                    .providerUnavailable, "\(place) answered \(response.status)",
+                    remedy: "name the endpoints in config.json if the server has no discovery")
                 continue
             }
-            guard let value = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
+            guard let value = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
+                value.object != nil
+            else {
                 last = OAuthError(.providerUnavailable, "\(place) answered something that is no discovery document")
                 continue
             }

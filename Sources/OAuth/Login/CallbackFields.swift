@@ -27,9 +27,12 @@ package struct CallbackFields: Sendable {
         }
         if let named = fields["iss"], let issuer, named != issuer { return .rejected(reason: "the answer names another issuer") }
         if let error = fields["error"] {
-            return .accepted(.denied(error: TerminalText.escape(error), description: fields["error_description"].map { TerminalText.escape($0) }))
+            return .accepted(
+                .denied(error: TerminalText.escape(error), description: fields["error_description"].map { TerminalText.escape($0) }))
         }
-        if issuerIsRequired, fields["iss"] == nil { return .rejected(reason: "the answer does not name its issuer, and this server always does") }
+        if issuerIsRequired, fields["iss"] == nil {
+            return .rejected(reason: "the answer does not name its issuer, and this server always does")
+        }
         guard let code = fields["code"], !code.isEmpty, code.utf8.count <= 4096 else { return .rejected(reason: "there is no code in it") }
         return .accepted(.code(SecretBox(SecretBytes(code)), stateChecked: true))
     }

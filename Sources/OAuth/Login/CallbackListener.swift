@@ -12,7 +12,8 @@ package final class CallbackListener: Sendable {
     package let port: Int
     private let sockets: [BoundSocket]
     private let wake = WakeSignal()
-    private let answer = Guarded<(answer: AuthorizationAnswer?, waiter: CheckedContinuation<AuthorizationAnswer?, Never>?, closed: Bool)>((nil, nil, false))
+    private let answer = Guarded<(answer: AuthorizationAnswer?, waiter: CheckedContinuation<AuthorizationAnswer?, Never>?, closed: Bool)>(
+        (nil, nil, false))
     private let finished = Guarded<(over: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
     /// A ~Copyable socket in a list needs a class around it.
@@ -208,7 +209,8 @@ package final class CallbackListener: Sendable {
 
     private func headEnd(_ bytes: [UInt8]) -> Int? {
         guard bytes.count >= 4 else { return nil }
-        for index in 3..<bytes.count where bytes[index] == 10 && bytes[index - 1] == 13 && bytes[index - 2] == 10 && bytes[index - 3] == 13 {
+        for index in 3..<bytes.count where bytes[index] == 10 && bytes[index - 1] == 13 && bytes[index - 2] == 10 && bytes[index - 3] == 13
+        {
             return index + 1
         }
         return nil

@@ -55,9 +55,11 @@ struct CallbackPage: Sendable {
     let response: [UInt8]
 
     private init(_ status: String, extra: [String] = [], _ title: String, _ text: String) {
-        let style = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:18vh auto;padding:0 1.5rem;color:#222}h1{font-size:1.5rem}"
+        let style =
+            "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:18vh auto;padding:0 1.5rem;color:#222}h1{font-size:1.5rem}"
         let hash = Base64.encode(SHA256.hash(Array(style.utf8).span).span, padded: true)
-        let body = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>\(title)</title><style>\(style)</style><h1>\(title)</h1><p>\(text)</p></html>\n"
+        let body =
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>\(title)</title><style>\(style)</style><h1>\(title)</h1><p>\(text)</p></html>\n"
         let head = [
             "HTTP/1.1 \(status)", "Content-Type: text/html; charset=utf-8", "Content-Length: \(body.utf8.count)",
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(hash)'; frame-ancestors 'none'",
@@ -69,9 +71,11 @@ struct CallbackPage: Sendable {
     /// The code leaves the address bar with this redirect.
     static let toDone = CallbackPage("303 See Other", extra: ["Location: /done"], "One moment", "The login goes on in the terminal.")
     static let done = CallbackPage("200 OK", "You can close this window", "The terminal shows how the login ended.")
-    static let badRequest = CallbackPage("400 Bad Request", "Not this login", "This request does not belong to the login that is waiting. It was ignored.")
+    static let badRequest = CallbackPage(
+        "400 Bad Request", "Not this login", "This request does not belong to the login that is waiting. It was ignored.")
     static let notFound = CallbackPage("404 Not Found", "Nothing here", "Only the callback of a login is answered here.")
-    static let methodNotAllowed = CallbackPage("405 Method Not Allowed", extra: ["Allow: GET"], "Not this way", "Only GET is answered here.")
+    static let methodNotAllowed = CallbackPage(
+        "405 Method Not Allowed", extra: ["Allow: GET"], "Not this way", "Only GET is answered here.")
     static let tooLarge = CallbackPage("431 Request Header Fields Too Large", "Too large", "The request is too large.")
     static let misdirected = CallbackPage("421 Misdirected Request", "Not this host", "This request was meant for another host.")
 }

@@ -42,12 +42,17 @@ package struct LoginFlow: Sendable {
         self.time = time
     }
 
-    /// - Throws: `accessDenied`, `loginTimeout`, `portBusy`, `usage` for a useless paste with nobody to ask again, and what
-    ///   the exchange can fail with.
-    package func run(_ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting) async throws(OAuthError) -> LoginResult {
+    /// - Parameter keep: makes the result durable. From the exchange to its end a signal waits: the code is spent, and
+    ///   the tokens exist nowhere else.
+    /// - Throws: `accessDenied`, `loginTimeout`, `portBusy`, `usage` for a useless paste with nobody to ask again, what
+    ///   the exchange can fail with, and what `keep` throws.
+    package func run<Kept: Sendable>(
+        _ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting,
+        keep: (consuming LoginResult) async throws(OAuthError) -> Kept
+    ) async throws(OAuthError) -> Kept {
         let endpoints = try client.knownEndpoints()
         let listener = options.manual ? nil : try bind(client, options, presenter)
-        let port = listener?.port ?? options.port ?? client.redirect.ports.first ?? 53682
+        let port = listener?.port ?? options.port ?? client.redirect.ports.first ?? LoginFlow.pastePort
         let request = AuthorizationRequest(client: client, redirectURI: client.redirect.uri(port: port))
         let fields = CallbackFields(state: request.state, issuer: client.issuer, issuerIsRequired: endpoints.sendsIssuer)
         listener?.start(client.redirect, fields, serverOrigin: endpoints.authorization.origin)
@@ -61,27 +66,41 @@ package struct LoginFlow: Sendable {
             await listener?.close(lingering: false)
             throw error
         }
-        switch answer {
-        case .denied(let error, let description):
+        do throws(OAuthError) {
+            let kept = try await finish(answer, request, presenter, keep)
+            // The browser's last page is served while nothing waits for it any more.
             await listener?.close(lingering: true)
-            throw OAuthLoginFailure.denied(error, description, client.provider)
-        case .code(let box, let stateChecked):
-            guard let code = box.take() else { throw OAuthError(.usage, "the code was used already") }
-            if !stateChecked { presenter.note("a bare code was pasted: whether it belongs to this login could not be checked") }
-            do throws(OAuthError) {
-                let outcome = try await endpoint.exchange(code: code, verifier: request.verifier, redirectURI: request.redirectURI, client: client)
-                let result = try accept(outcome, request)
-                // The browser's last page is served while nothing waits for it any more.
-                await listener?.close(lingering: true)
-                return result
-            } catch {
-                await listener?.close(lingering: true)
-                throw error
-            }
+            return kept
+        } catch {
+            await listener?.close(lingering: true)
+            throw error
         }
     }
 
-    private func bind(_ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting) throws(OAuthError) -> CallbackListener? {
+    /// With nothing listening any port does; the person copies the address anyway.
+    private static let pastePort = 53682
+
+    private func finish<Kept: Sendable>(
+        _ answer: AuthorizationAnswer, _ request: borrowing AuthorizationRequest, _ presenter: any LoginPresenting,
+        _ keep: (consuming LoginResult) async throws(OAuthError) -> Kept
+    ) async throws(OAuthError) -> Kept {
+        switch answer {
+        case .denied(let error, let description):
+            throw OAuthLoginFailure.denied(error, description, request.client.provider)
+        case .code(let box, let stateChecked):
+            guard let code = box.take() else { throw OAuthError(.usage, "the code was used already") }
+            if !stateChecked { presenter.note("a bare code was pasted: whether it belongs to this login could not be checked") }
+            Interrupts.begin()
+            defer { Interrupts.end() }
+            let outcome = try await endpoint.exchange(
+                code: code, verifier: request.verifier, redirectURI: request.redirectURI, client: request.client)
+            return try await keep(try accept(outcome, request))
+        }
+    }
+
+    private func bind(_ client: OAuthClient, _ options: LoginOptions, _ presenter: any LoginPresenting) throws(OAuthError)
+        -> CallbackListener?
+    {
         if let listener = try CallbackListener.bind(client.redirect, only: options.port) { return listener }
         let tried = options.port.map { [$0] } ?? client.redirect.ports
         let names = tried.map { port in "\(port)" + (PortHolder.find(port: port).map { " (held by \($0))" } ?? "") }.joined(separator: ", ")
@@ -95,7 +114,8 @@ package struct LoginFlow: Sendable {
     }
 
     private func firstAnswer(
-        _ listener: CallbackListener?, _ presenter: (any LoginPresenting)?, _ fields: CallbackFields, _ redirect: RedirectRule, _ patience: Duration
+        _ listener: CallbackListener?, _ presenter: (any LoginPresenting)?, _ fields: CallbackFields, _ redirect: RedirectRule,
+        _ patience: Duration
     ) async throws(OAuthError) -> AuthorizationAnswer {
         let first = FirstAnswer()
         if let listener {
@@ -106,9 +126,11 @@ package struct LoginFlow: Sendable {
         }
         let timer = Task {
             try await Task.sleep(for: patience)
-            first.set(.failure(OAuthError(
-                .loginTimeout, "nobody finished the login within \(patience.components.seconds) s",
-                remedy: "run it again; --timeout S waits longer")))
+            first.set(
+                .failure(
+                    OAuthError(
+                        .loginTimeout, "nobody finished the login within \(patience.components.seconds) s",
+                        remedy: "run it again; --timeout S waits longer")))
         }
         defer { timer.cancel() }
         return try await first.value().get()
@@ -129,7 +151,10 @@ package struct LoginFlow: Sendable {
             }
         }
         if isAlone {
-            first.set(.failure(OAuthError(.usage, "no usable callback was pasted: \(lastReason)", remedy: "paste the whole address the browser ended on")))
+            first.set(
+                .failure(
+                    OAuthError(
+                        .usage, "no usable callback was pasted: \(lastReason)", remedy: "paste the whole address the browser ended on")))
         }
     }
 
@@ -143,18 +168,23 @@ package struct LoginFlow: Sendable {
                 let problem = Claims.problem(
                     idToken: claims, issuer: request.client.issuer, clientId: request.client.clientId, nonce: request.nonce, now: now)
                 if let problem {
-                    throw OAuthError(.providerUnavailable, "the id_token of \(provider) was refused: \(problem)", remedy: "check issuer and clientId in config.json")
+                    throw OAuthError(
+                        .providerUnavailable, "the id_token of \(provider) was refused: \(problem)",
+                        remedy: "check issuer and clientId in config.json")
                 }
             }
             let reader = request.client.identityReader
-            let identity = reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
+            let identity =
+                reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
                 // Nothing says who it is: an identity of our own, kept with the account.
                 ?? AccountIdentity(accountKey: "opaque#" + Hex.encode(Random.bytes(16).span))
             return LoginResult(tokens: tokens, identity: identity, client: request.client, receivedAt: now)
         case .refused(let reason):
-            throw OAuthError(.accessDenied, "\(provider) refused the code: \(reason)", remedy: "log in again: ai-usage-agent auth login \(provider)")
+            throw OAuthError(
+                .accessDenied, "\(provider) refused the code: \(reason)", remedy: "log in again: ai-usage-agent auth login \(provider)")
         case .clientRefused(let reason):
-            throw OAuthError(.clientRefused, "\(provider) refused this client: \(reason)", remedy: "check clientId and redirectUri in config.json")
+            throw OAuthError(
+                .clientRefused, "\(provider) refused this client: \(reason)", remedy: "check clientId and redirectUri in config.json")
         case .transient(let reason, let retryAfter, let rateLimited):
             throw OAuthError(
                 rateLimited ? .rateLimited : .providerUnavailable, "the exchange with \(provider) failed: \(reason)",
@@ -173,7 +203,9 @@ enum OAuthLoginFailure {
     static func denied(_ error: String, _ description: String?, _ provider: String) -> OAuthError {
         let words = error + (description.map { ": \($0)" } ?? "")
         if description?.contains("missing_codex_entitlement") == true {
-            return OAuthError(.accessDenied, "Codex is not enabled in that workspace (\(words))", remedy: "choose another workspace, or ask its administrator")
+            return OAuthError(
+                .accessDenied, "Codex is not enabled in that workspace (\(words))",
+                remedy: "choose another workspace, or ask its administrator")
         }
         return OAuthError(.accessDenied, "the login was refused (\(words))", remedy: "log in again: ai-usage-agent auth login \(provider)")
     }

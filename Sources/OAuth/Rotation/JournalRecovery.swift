@@ -28,7 +28,8 @@ struct JournalRecovery: Sendable {
             logger.notice("a refresh that was interrupted was completed", metadata: ["account": "\(accountId)"])
         } else if result.bundle.facts.generation > stored.facts.generation {
             throw VaultError(
-                .corrupt, "the journal of account \(accountId) is ahead of the vault by more than one refresh: the vault looks like an older copy",
+                .corrupt,
+                "the journal of account \(accountId) is ahead of the vault by more than one refresh: the vault looks like an older copy",
                 remedy: "put the newest secrets.age back, or log in again; nothing was changed")
         }
         try open.journal.clear(accountId)

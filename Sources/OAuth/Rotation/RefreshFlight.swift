@@ -25,32 +25,36 @@ struct RefreshFlight: Sendable {
             try await open.lock(provider: account.provider, accountKey: account.accountKey)
         }
         let flightLock = try await onVault { () async throws(VaultError) in try await open.flightLock() }
-        defer { extendLifetime(flightLock) }
-        // From here on a signal waits: between the server's answer and our disk lies the login.
-        return try await Interrupts.deferred { () async throws(OAuthError) -> HeldToken in
-            try await onVault { () async throws(VaultError) in try await JournalRecovery(open: open, logger: logger).run(account.id) }
-            guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
-                throw OAuthError.secretMissing(account)
-            }
-            switch demand {
-            case .live(let minimum):
-                if bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }
-            case .new:
-                // Somebody else refreshed between our look and our lock: theirs is the new one.
-                if let observedGeneration, bundle.facts.generation != observedGeneration { return HeldToken(bundle) }
-            }
-            do throws(OAuthError) {
-                return try await refresh(bundle, lock, try await client())
-            } catch {
-                // Whatever a refresh came to, a token that still lives stays usable.
-                guard case .live = demand, bundle.facts.secondsLeft(at: time.now()) > 0 else { throw error }
-                logger.warning("refresh failed, the current token is still good", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
-                return HeldToken(bundle, warning: "the refresh failed (\(error.message)); the current token is good until \(bundle.facts.expiresAt?.description ?? "?")")
-            }
+        defer {
+            extendLifetime(flightLock)
+            extendLifetime(lock)
+        }
+        try await onVault { () async throws(VaultError) in try await JournalRecovery(open: open, logger: logger).run(account.id) }
+        guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
+            throw OAuthError.secretMissing(account)
+        }
+        switch demand {
+        case .live(let minimum):
+            if bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }
+        case .new:
+            // Somebody else refreshed between our look and our lock: theirs is the new one.
+            if let observedGeneration, bundle.facts.generation != observedGeneration { return HeldToken(bundle) }
+        }
+        do throws(OAuthError) {
+            return try await refresh(bundle, lock, try await client())
+        } catch {
+            // Whatever a refresh came to, a token that still lives stays usable.
+            guard case .live = demand, bundle.facts.secondsLeft(at: time.now()) > 0 else { throw error }
+            logger.warning(
+                "refresh failed, the current token is still good", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
+            let end = bundle.facts.expiresAt?.description ?? "it is refused"
+            return HeldToken(bundle, warning: "the refresh failed (\(error.message)); the current token is good until \(end)")
         }
     }
 
-    private func refresh(_ bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient) async throws(OAuthError) -> HeldToken {
+    private func refresh(_ bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient) async throws(OAuthError)
+        -> HeldToken
+    {
         switch bundle.refreshToken {
         case .none:
             throw OAuthError(
@@ -78,16 +82,20 @@ struct RefreshFlight: Sendable {
             throw OAuthError(.vault(.busy), "the account's lock file was removed while it was held", remedy: "run the command again")
         }
 
+        // From here on a signal waits: between the server's answer and our disk lies the login.
+        Interrupts.begin()
+        defer { Interrupts.end() }
         let deadline = time.elapsed() + RefreshFlight.patience
         var pause = RefreshFlight.retryPause
         while true {
-            switch try await endpoint.refresh(refreshToken, client: client) {
+            switch try await endpoint.refresh(refreshToken, client: client, within: deadline - time.elapsed()) {
             case .granted(let tokens):
                 return try await keep(tokens, after: bundle, spent: fingerprint, nonce, client)
             case .notSent(let reason):
                 // Nothing left this machine: trying again is safe, but not for longer than a flight may take.
                 guard pause <= .seconds(1), time.elapsed() + pause < deadline else {
-                    throw OAuthError(.network, "\(account.provider) could not be reached: \(reason)", remedy: "check the network; nothing was lost")
+                    throw OAuthError(
+                        .network, "\(account.provider) could not be reached: \(reason)", remedy: "check the network; nothing was lost")
                 }
                 await time.sleep(pause)
                 pause = pause * 2
@@ -112,7 +120,8 @@ struct RefreshFlight: Sendable {
 
     /// Steps 6 to 9: durable, committed, then visible.
     private func keep(
-        _ tokens: borrowing TokenResponse, after old: borrowing SecretBundle, spent fingerprint: String, _ nonce: [UInt8], _ client: OAuthClient
+        _ tokens: borrowing TokenResponse, after old: borrowing SecretBundle, spent fingerprint: String, _ nonce: [UInt8],
+        _ client: OAuthClient
     ) async throws(OAuthError) -> HeldToken {
         var next = old.duplicate()
         let claims = Claims.decode(tokens.accessToken)
@@ -137,7 +146,8 @@ struct RefreshFlight: Sendable {
         if next.facts.accountKey != old.facts.accountKey {
             try await remember(refusal: "identity_mismatch", fingerprint)
             throw OAuthError(
-                .loginRequired, "\(account.provider) answered the refresh of \(account.displayName) with tokens of another account; they were kept aside",
+                .loginRequired,
+                "\(account.provider) answered the refresh of \(account.displayName) with tokens of another account; they were kept aside",
                 remedy: "ai-usage-agent auth login \(account.provider)")
         }
         let committer = JournalRecovery(open: open, logger: logger)
@@ -147,11 +157,13 @@ struct RefreshFlight: Sendable {
             if let journalFailure {
                 // Neither the journal nor the store took it: the only copy is this process's memory.
                 throw OAuthError(
-                    .vault(.storage), "the provider rotated the token, and it could be written nowhere: \(journalFailure.message); \(error.message)",
+                    .vault(.storage),
+                    "the provider rotated the token, and it could be written nowhere: \(journalFailure.message); \(error.message)",
                     remedy: "make room on the disk and log in again: ai-usage-agent auth login \(account.provider)")
             }
             // R2: durable in the journal; the next command commits it. Never a second request.
-            logger.warning("commit failed, the result waits in the journal", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
+            logger.warning(
+                "commit failed, the result waits in the journal", metadata: ["account": "\(account.id)", "reason": "\(error.message)"])
             return HeldToken(next, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)")
         }
         try await onVault { () throws(VaultError) in try journal.clear(account.id) }
@@ -184,7 +196,9 @@ struct RefreshFlight: Sendable {
 
     /// The origins were sealed at login: configuration that names others must not redirect a token.
     private func checkOrigins(_ facts: BundleFacts, _ client: OAuthClient) throws(OAuthError) {
-        if facts.origins["token"] != (try client.knownEndpoints().token.origin) { throw OAuthError.originChanged(account.provider, "token endpoint") }
+        if facts.origins["token"] != (try client.knownEndpoints().token.origin) {
+            throw OAuthError.originChanged(account.provider, "token endpoint")
+        }
         if facts.issuer != client.issuer { throw OAuthError.originChanged(account.provider, "issuer") }
         if facts.clientId != client.clientId { throw OAuthError.originChanged(account.provider, "client id") }
     }

@@ -8,7 +8,9 @@ struct Revocation: Sendable {
     /// - Returns: why the server did not accept it; nil if it did.
     func revoke(_ bundle: borrowing SecretBundle, client: OAuthClient) async throws(OAuthError) -> String? {
         guard let address = try client.knownEndpoints().revocation else { return "\(client.provider) has no revocation endpoint" }
-        guard bundle.facts.origins["revocation"] == address.origin else { throw OAuthError.originChanged(client.provider, "revocation endpoint") }
+        guard bundle.facts.origins["revocation"] == address.origin else {
+            throw OAuthError.originChanged(client.provider, "revocation endpoint")
+        }
         var request = HTTPRequest(.post, address.description, deadline: .seconds(10))
         switch bundle.refreshToken {
         case .some(let token): fill(&request, token, "refresh_token", client)

@@ -51,7 +51,9 @@ package actor TokenManager {
             vault: vault, open: open, endpoint: TokenEndpoint(http: http, deadline: deadline), time: time, logger: logger, account: account)
         let observed = seen
         let task = Task { () async -> Result<HeldToken, OAuthError> in
-            do throws(OAuthError) { return .success(try await flight.run(demand, observedGeneration: observed, client)) } catch { return .failure(error) }
+            do throws(OAuthError) { return .success(try await flight.run(demand, observedGeneration: observed, client)) } catch {
+                return .failure(error)
+            }
         }
         flights[account.id] = task
         let result = await task.value
@@ -72,19 +74,23 @@ package actor TokenManager {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
         let provider = login.client.provider
         let identity = login.identity
-        let lock = try await onVault { () async throws(VaultError) in try await open.lock(provider: provider, accountKey: identity.accountKey) }
+        let lock = try await onVault { () async throws(VaultError) in
+            try await open.lock(provider: provider, accountKey: identity.accountKey)
+        }
         defer { extendLifetime(lock) }
         let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
         let known = metadata.accounts.first { $0.provider == provider && $0.accountKey == identity.accountKey }
         if let label, let other = metadata.accounts.first(where: { $0.provider == provider && $0.label == label && $0.id != known?.id }) {
             throw OAuthError(
-                .usage, "\"\(label)\" is the account \(other.email ?? other.accountKey), but the login was for \(identity.email ?? identity.accountKey)",
+                .usage,
+                "\"\(label)\" is the account \(other.email ?? other.accountKey), but the login was for \(identity.email ?? identity.accountKey)",
                 remedy: "log in again and choose that account in the browser, or use another --account")
         }
         let id = known?.id ?? Random.uuid()
         let now = time.now()
         // Above every generation that was ever seen, so that no old record can look newer than this login.
-        let stored = known == nil ? 0 : try await onVault { () async throws(VaultError) in try await open.bundle(id)?.facts.generation ?? 0 }
+        let stored =
+            known == nil ? 0 : try await onVault { () async throws(VaultError) in try await open.bundle(id)?.facts.generation ?? 0 }
         let journaled = try await onVault { () throws(VaultError) in try open.journal.read(id)?.bundle.facts.generation ?? 0 }
         let endpoints = try login.client.knownEndpoints()
 
@@ -96,13 +102,18 @@ package actor TokenManager {
         facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name : nil)
         facts.scopes = login.tokens.scopes ?? login.client.scopes
         facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
-        facts.expiresAt = facts.obtainedAt + TokenLifetime.seconds(expiresIn: login.tokens.expiresIn, claims: Claims.decode(login.tokens.accessToken))
+        facts.expiresAt =
+            facts.obtainedAt + TokenLifetime.seconds(expiresIn: login.tokens.expiresIn, claims: Claims.decode(login.tokens.accessToken))
         let bundle = SecretBundle(
-            facts: facts, accessToken: login.tokens.accessToken.duplicate(), refreshToken: SecretBundle.duplicate(login.tokens.refreshToken),
+            facts: facts, accessToken: login.tokens.accessToken.duplicate(),
+            refreshToken: SecretBundle.duplicate(login.tokens.refreshToken),
             idToken: SecretBundle.duplicate(login.tokens.idToken))
 
-        var record = known ?? AccountRecord(
-            id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: "agent-store", createdAt: now.wholeSeconds)
+        var record =
+            known
+            ?? AccountRecord(
+                id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: "agent-store",
+                createdAt: now.wholeSeconds)
         record.email = identity.email ?? record.email
         record.plan = identity.plan ?? record.plan
         record.status = .active
@@ -115,7 +126,11 @@ package actor TokenManager {
         try await onVault { () async throws(VaultError) in
             try open.journal.clear(id)
             try await open.commit(bundle) { metadata in
-                if metadata.account(id: id) == nil { metadata.accounts.append(final) } else { metadata.updateAccount(id: id) { $0 = final } }
+                if metadata.account(id: id) == nil {
+                    metadata.accounts.append(final)
+                } else {
+                    metadata.updateAccount(id: id) { $0 = final }
+                }
             }
         }
         logger.info("login stored", metadata: ["provider": "\(provider)", "account": "\(id)"])
@@ -125,7 +140,9 @@ package actor TokenManager {
     /// Removes an account from both stores. What the server thinks of its tokens does not change.
     package func remove(_ account: AccountRecord) async throws(OAuthError) {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
-        let lock = try await onVault { () async throws(VaultError) in try await open.lock(provider: account.provider, accountKey: account.accountKey) }
+        let lock = try await onVault { () async throws(VaultError) in
+            try await open.lock(provider: account.provider, accountKey: account.accountKey)
+        }
         defer { extendLifetime(lock) }
         try await onVault { () async throws(VaultError) in try await open.remove(account.id) }
     }

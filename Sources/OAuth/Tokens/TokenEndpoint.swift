@@ -36,19 +36,23 @@ package struct TokenEndpoint: Sendable {
         WebAddress.encode(secret: code, into: &body)
         body.append("&code_verifier=")
         WebAddress.encode(secret: verifier, into: &body)
-        return try await post(body.finish(), client)
+        return try await post(body.finish(), client, deadline)
     }
 
     /// RFC 6749 section 6; the scope is left out, so that it stays what was granted.
-    package func refresh(_ refreshToken: borrowing SecretBytes, client: OAuthClient) async throws(OAuthError) -> TokenOutcome {
+    ///
+    /// - Parameter within: what is left of the flight.
+    package func refresh(
+        _ refreshToken: borrowing SecretBytes, client: OAuthClient, within: Duration = .seconds(30)
+    ) async throws(OAuthError) -> TokenOutcome {
         var body = SecretBuffer(capacity: 4096)
         body.append("grant_type=refresh_token&client_id=" + WebAddress.encode(client.clientId) + "&refresh_token=")
         WebAddress.encode(secret: refreshToken, into: &body)
-        return try await post(body.finish(), client)
+        return try await post(body.finish(), client, within)
     }
 
-    private func post(_ body: consuming SecretBytes, _ client: OAuthClient) async throws(OAuthError) -> TokenOutcome {
-        var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: deadline)
+    private func post(_ body: consuming SecretBytes, _ client: OAuthClient, _ within: Duration) async throws(OAuthError) -> TokenOutcome {
+        var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: min(deadline, within))
         request.contentType = "application/x-www-form-urlencoded"
         request.body = consume body
         do throws(HTTPFailure) {

@@ -19,12 +19,16 @@ package struct TokenResponse: ~Copyable, Sendable {
         let document = try TokenResponse.read(body)
         guard document.isObject(document.root) else { throw Malformed(reason: "the answer is no JSON object") }
 
-        guard let access = try TokenResponse.token("access_token", in: document) else { throw Malformed(reason: "the answer has no access_token") }
+        guard let access = try TokenResponse.token("access_token", in: document) else {
+            throw Malformed(reason: "the answer has no access_token")
+        }
         let refresh = try TokenResponse.token("refresh_token", in: document)
         let identity = try TokenResponse.token("id_token", in: document)
         if let node = document.at("token_type"), !document.isNull(node) {
             // Compared without case (RFC 6749 section 5.1).
-            guard let type = document.string(node), type.lowercased() == "bearer" else { throw Malformed(reason: "the token_type is not Bearer") }
+            guard let type = document.string(node), type.lowercased() == "bearer" else {
+                throw Malformed(reason: "the token_type is not Bearer")
+            }
         }
         accessToken = access
         refreshToken = refresh
@@ -40,7 +44,9 @@ package struct TokenResponse: ~Copyable, Sendable {
     private static func token(_ name: String, in document: borrowing JSONDocument) throws(Malformed) -> SecretBytes? {
         guard let node = document.at(name), !document.isNull(node) else { return nil }
         guard let secret = document.secret(node) else { throw Malformed(reason: "\(name) is no string") }
-        let usable = secret.withBytes { bytes in !bytes.isEmpty && bytes.count <= 48 << 10 && !bytes.indices.contains { bytes[$0] <= 0x20 || bytes[$0] >= 0x7F } }
+        let usable = secret.withBytes { bytes in
+            !bytes.isEmpty && bytes.count <= 48 << 10 && !bytes.indices.contains { bytes[$0] <= 0x20 || bytes[$0] >= 0x7F }
+        }
         guard usable else { throw Malformed(reason: "\(name) is empty or holds characters that no token has") }
         return secret
     }
@@ -63,7 +69,9 @@ package enum TokenLifetime {
     package static func seconds(expiresIn: Int?, claims: JSONValue?) -> Int {
         var candidates: [Int] = []
         if let expiresIn { candidates.append(expiresIn) }
-        if let claims, let expires = Claims.seconds(claims["exp"]), let issued = Claims.seconds(claims["iat"]) { candidates.append(expires - issued) }
+        if let claims, let expires = Claims.seconds(claims["exp"]), let issued = Claims.seconds(claims["iat"]) {
+            candidates.append(expires - issued)
+        }
         return min(max(candidates.min() ?? unknown, 1), 30 * 86400)
     }
 

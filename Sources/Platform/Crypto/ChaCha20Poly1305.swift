@@ -31,7 +31,9 @@ package enum ChaCha20Poly1305 {
 
     /// The plaintext written over `target` (as long as the ciphertext without its tag); false, and `target` zeroed, if
     /// the tag does not fit.
-    package static func open(_ sealed: Span<UInt8>, key: borrowing SecretBytes, nonce: [UInt8], into target: inout MutableSpan<UInt8>) -> Bool {
+    package static func open(_ sealed: Span<UInt8>, key: borrowing SecretBytes, nonce: [UInt8], into target: inout MutableSpan<UInt8>)
+        -> Bool
+    {
         precondition(key.count == keySize && nonce.count == nonceSize)
         guard sealed.count >= tagSize, target.count == sealed.count - tagSize else { return false }
         let length = target.count

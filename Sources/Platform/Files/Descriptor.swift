@@ -33,7 +33,11 @@ package struct Descriptor: ~Copyable, Sendable {
         while done < bytes.count {
             let rest = bytes.extracting(done..<bytes.count)
             let written = unsafe rest.withUnsafeBytes { buffer in
-                if let offset { unsafe pwrite(raw, buffer.baseAddress, buffer.count, offset + done) } else { unsafe write(raw, buffer.baseAddress, buffer.count) }
+                if let offset {
+                    unsafe pwrite(raw, buffer.baseAddress, buffer.count, offset + done)
+                } else {
+                    unsafe write(raw, buffer.baseAddress, buffer.count)
+                }
             }
             if written < 0 {
                 if errno == EINTR { continue }

@@ -27,6 +27,8 @@ package struct FileLock: ~Copyable, Sendable {
                 if clinux_ofd_lock(descriptor.raw, mode.rawValue) == 0 { break }
                 guard errno == EAGAIN || errno == EACCES || errno == EINTR else { throw FileError.last("lock", directory.file(name)) }
                 guard time.elapsed() < deadline else { return nil }
+                // A cancelled sleep returns at once: without this the wait would turn into a spin.
+                if Task.isCancelled { return nil }
                 await time.sleep(pause)
                 pause = min(pause * 2, .milliseconds(50))
             }

@@ -43,7 +43,8 @@ package final class PrivateDirectory: Sendable {
         let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
         guard status.st_mode & forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "700" : "go-w") \(path)")
+            throw FileError(
+                .unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "700" : "go-w") \(path)")
         }
     }
 
@@ -80,7 +81,8 @@ package final class PrivateDirectory: Sendable {
         let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
         guard status.st_mode & forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "600" : "go-w") \(path)")
+            throw FileError(
+                .unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "600" : "go-w") \(path)")
         }
         return opened
     }

@@ -20,12 +20,24 @@ enum JSONString {
                     position += 6
                 }
                 UTF8.encode(Unicode.Scalar(scalar) ?? "\u{FFFD}")?.forEach(emit)
-            case UInt8(ascii: "b"): emit(0x08); position += 2
-            case UInt8(ascii: "f"): emit(0x0C); position += 2
-            case UInt8(ascii: "n"): emit(0x0A); position += 2
-            case UInt8(ascii: "r"): emit(0x0D); position += 2
-            case UInt8(ascii: "t"): emit(0x09); position += 2
-            default: emit(text[position + 1]); position += 2
+            case UInt8(ascii: "b"):
+                emit(0x08)
+                position += 2
+            case UInt8(ascii: "f"):
+                emit(0x0C)
+                position += 2
+            case UInt8(ascii: "n"):
+                emit(0x0A)
+                position += 2
+            case UInt8(ascii: "r"):
+                emit(0x0D)
+                position += 2
+            case UInt8(ascii: "t"):
+                emit(0x09)
+                position += 2
+            default:
+                emit(text[position + 1])
+                position += 2
             }
         }
     }

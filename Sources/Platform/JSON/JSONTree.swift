@@ -51,4 +51,3 @@ struct JSONTree: Sendable {
         return (line, column)
     }
 }
-

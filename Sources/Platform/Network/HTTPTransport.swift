@@ -123,7 +123,8 @@ private final class Exchange: @unchecked Sendable {
             unsafe ccurl_perform(
                 handle, context,
                 { context, bytes, count in unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().receive(bytes, count) },
-                { context, bytes, count in unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().receiveHeader(bytes, count) },
+                { context, bytes, count in unsafe Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().receiveHeader(bytes, count)
+                },
                 &outcome)
             return true
         }

@@ -50,6 +50,7 @@ package enum PublicFile {
         guard raw >= 0 else { return nil }
         let file = Descriptor(owning: raw)
         guard let content = Terminal.readAll(from: file.raw, limit: limit) else { return nil }
-        return content.withBytes { bytes in UTF8Text.isValid(bytes) ? String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) : nil }
+        return content.withBytes { bytes in UTF8Text.isValid(bytes) ? String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) : nil
+        }
     }
 }

@@ -37,7 +37,10 @@ package enum ChildProcess {
         guard let program = arguments.first else { throw Failure(program: "", reason: "no program is named") }
         var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var environment = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { unsafe (argv + environment).forEach { unsafe free($0) } }
+        defer {
+            for index in argv.indices { unsafe free(argv[index]) }
+            for index in environment.indices { unsafe free(environment[index]) }
+        }
         let pid = unsafe clinux_spawn(program, &argv, &environment, -1, output, error, ownSession)
         guard pid > 0 else { throw Failure(program: program, reason: "could not be started: \(errorText(errno))") }
         return pid
@@ -64,13 +67,19 @@ package enum ChildProcess {
         defer { wipe(&byte) }
         while trouble == nil {
             let left = deadline - TimeSource.system.elapsed()
-            guard left > .zero else { trouble = "took too long"; break }
+            guard left > .zero else {
+                trouble = "took too long"
+                break
+            }
             var poller = pollfd(fd: reading.raw, events: Int16(POLLIN), revents: 0)
             guard unsafe poll(&poller, 1, Int32(clamping: left.components.seconds * 1000 + 1)) > 0 else { continue }
             let got = unsafe read(reading.raw, &byte, byte.count)
             if got < 0 && errno == EINTR { continue }
             if got <= 0 { break }
-            if content.count + got > limit { trouble = "wrote more than \(limit) bytes"; break }
+            if content.count + got > limit {
+                trouble = "wrote more than \(limit) bytes"
+                break
+            }
             content.append(byte.span.extracting(first: got))
         }
         if trouble != nil { kill(pid, SIGKILL) }

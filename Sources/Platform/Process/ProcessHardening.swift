@@ -12,7 +12,9 @@ package enum ProcessHardening {
         var problems: [String] = []
         if clinux_set_nondumpable() != 0 { problems.append("PR_SET_DUMPABLE was refused: \(errorText(errno))") }
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        if unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) != 0 { problems.append("RLIMIT_CORE was refused: \(errorText(errno))") }
+        if unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) != 0 {
+            problems.append("RLIMIT_CORE was refused: \(errorText(errno))")
+        }
         umask(0o077)
         // Swift's own crash report prints the bytes behind registers: back to the kernel's plain end.
         for signal in [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGQUIT] { Glibc.signal(signal, SIG_DFL) }
@@ -36,10 +38,7 @@ package enum Interrupts {
         _ = unsafe clinux_install_interrupts(notice)
     }
 
-    /// Runs `body` to its end even if a signal asks the process to stop.
-    package static func deferred<R: ~Copyable, E: Error>(_ body: () async throws(E) -> R) async throws(E) -> R {
-        clinux_defer_interrupts()
-        defer { clinux_allow_interrupts() }
-        return try await body()
-    }
+    /// Opens a section that a signal does not cut short; it acts when the last open section ends.
+    package static func begin() { clinux_defer_interrupts() }
+    package static func end() { clinux_allow_interrupts() }
 }

@@ -5,13 +5,17 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     package let milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    package init(seconds: Int) { milliseconds = Int64(clamping: seconds.multipliedReportingOverflow(by: 1000).overflow ? Int.max : seconds * 1000) }
+    package init(seconds: Int) {
+        milliseconds = Int64(clamping: seconds.multipliedReportingOverflow(by: 1000).overflow ? Int.max : seconds * 1000)
+    }
 
     /// Whole seconds since 1970, rounded down.
     package var seconds: Int { Int((Double(milliseconds) / 1000).rounded(.down)) }
 
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
-    package static func + (time: Timestamp, seconds: Int) -> Timestamp { Timestamp(milliseconds: time.milliseconds + Int64(seconds) * 1000) }
+    package static func + (time: Timestamp, seconds: Int) -> Timestamp {
+        Timestamp(milliseconds: time.milliseconds + Int64(seconds) * 1000)
+    }
     /// Seconds from `b` to `a`, rounded down.
     package static func - (a: Timestamp, b: Timestamp) -> Int { Int((Double(a.milliseconds - b.milliseconds) / 1000).rounded(.down)) }
 

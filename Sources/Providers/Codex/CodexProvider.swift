@@ -27,7 +27,10 @@ package struct CodexProvider: Provider {
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
         guard let authorization = settings.endpoints["authorization"] ?? WebAddress(base + "/oauth/authorize"),
             let token = settings.endpoints["token"] ?? WebAddress(base + "/oauth/token")
-        else { throw OAuthError(.configurationInvalid, "the issuer of codex is no usable address: \(issuer)", remedy: "ai-usage-agent config validate") }
+        else {
+            throw OAuthError(
+                .configurationInvalid, "the issuer of codex is no usable address: \(issuer)", remedy: "ai-usage-agent config validate")
+        }
         var endpoints = ServerEndpoints(authorization: authorization, token: token)
         endpoints.revocation = settings.endpoints["revocation"] ?? WebAddress(base + "/oauth/revoke")
         endpoints.usage = usageEndpoint

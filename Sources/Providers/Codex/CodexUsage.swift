@@ -5,7 +5,9 @@ import Platform
 enum CodexUsage {
     static func read(_ body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
         guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
-            return .failed(bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object", retryAfter: nil)
+            return .failed(
+                bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
+                retryAfter: nil)
         }
         var content = UsageReading.Content()
         content.plan = value["plan_type"].string
@@ -62,7 +64,9 @@ enum CodexUsage {
     /// OpenAI counts credits without naming a currency; a limit's amounts count the same.
     private static func credits(_ value: JSONValue) -> UsageCredits? {
         let found = value["credits"]
-        let limit = [value["spend_control"]["individual_limit"], value["rate_limit"]["individual_limit"], value["individual_limit"]].first { $0.object != nil }
+        let limit = [value["spend_control"]["individual_limit"], value["rate_limit"]["individual_limit"], value["individual_limit"]].first {
+            $0.object != nil
+        }
         guard found.object != nil || limit != nil else { return nil }
         var credits = UsageCredits()
         credits.unlimited = found["unlimited"].bool

@@ -25,11 +25,14 @@ package enum UsageReading: Sendable, Equatable {
         let words = "the usage endpoint answered \(status)" + (problem.map { ": \($0)" } ?? "")
         switch status {
         case 200 where isHTML:
-            return .failed(bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered a web page", retryAfter: retryAfter)
+            return .failed(
+                bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered a web page", retryAfter: retryAfter)
         case 200: return nil
         // A challenge or block page in front of the API: not a logout.
         case 401 where isHTML, 403 where isHTML:
-            return .failed(bucket: .unknown, code: "provider_unavailable", message: "a challenge page stands in front of the usage endpoint; try again later", retryAfter: retryAfter)
+            return .failed(
+                bucket: .unknown, code: "provider_unavailable",
+                message: "a challenge page stands in front of the usage endpoint; try again later", retryAfter: retryAfter)
         case 401:
             // A residency refusal is no dead token.
             if problem?.message?.lowercased().contains("region") == true {

@@ -81,12 +81,13 @@ package struct UsageSnapshot: Sendable, Equatable {
             "status": ["bucket": .string(bucket.rawValue), "reason": .optional(reason), "message": .optional(message)],
             "usageWindows": .array(windows.map(\.json)), "credits": credits?.json ?? .null,
         ]
-        object["error"] = failure.map {
-            [
-                "code": .string($0.code), "message": .string($0.message), "remedy": .optional($0.remedy),
-                "retryAt": .optional($0.retryAt?.description),
-            ]
-        } ?? .null
+        object["error"] =
+            failure.map {
+                [
+                    "code": .string($0.code), "message": .string($0.message), "remedy": .optional($0.remedy),
+                    "retryAt": .optional($0.retryAt?.description),
+                ]
+            } ?? .null
         if let raw { object["raw"] = raw }
         return .object(object)
     }

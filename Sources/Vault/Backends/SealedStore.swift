@@ -28,7 +28,8 @@ struct SealedStore: ~Copyable {
     /// - Throws: `foreign` (sealed to or by somebody else, or another vault's), `corrupt` (cut, changed, malformed).
     init(opening file: Span<UInt8>, path: String, vaultId: String, keys: VaultKeys) throws(VaultError) {
         func damaged(_ reason: String) -> VaultError {
-            VaultError(.corrupt, "\(path): \(reason)", remedy: "restore it from a backup, or move it away and log in again; it was not changed")
+            VaultError(
+                .corrupt, "\(path): \(reason)", remedy: "restore it from a backup, or move it away and log in again; it was not changed")
         }
         func foreign(_ reason: String) -> VaultError {
             VaultError(.foreign, "\(path) \(reason)", remedy: "put this vault's own file back; it was not changed")
@@ -100,7 +101,9 @@ struct SealedStore: ~Copyable {
     /// The next generation of the store with one account's bundle replaced, added or (nil) left out, sealed.
     ///
     /// The other bundles are passed on byte for byte, so that what a newer version wrote into them survives.
-    func sealed(replacing accountId: String, with bundle: borrowing SecretBytes?, vaultId: String, machine: String, keys: VaultKeys) -> [UInt8] {
+    func sealed(replacing accountId: String, with bundle: borrowing SecretBytes?, vaultId: String, machine: String, keys: VaultKeys)
+        -> [UInt8]
+    {
         var body = SecretJSONWriter(capacity: 32768)
         body.member("format", .string(SealedStore.format))
         body.member("version", .number(JSONNumber(SealedStore.version)))

@@ -85,7 +85,8 @@ package struct IdentityLoader: Sendable {
         }
         guard let workFactor, IdentityLoader.acceptedWorkFactors.contains(workFactor) else {
             throw VaultError(
-                .corrupt, "\(path) is not sealed with a passphrase of work factor 14 to 20", remedy: "restore it from a backup; nothing was changed")
+                .corrupt, "\(path) is not sealed with a passphrase of work factor 14 to 20",
+                remedy: "restore it from a backup; nothing was changed")
         }
         let given = try await passphrase.read()
         // scrypt takes its time and memory on a thread of its own.
@@ -96,9 +97,11 @@ package struct IdentityLoader: Sendable {
             return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) }
         } catch {
             switch error.failureClass {
-            case .noMatch: throw VaultError(.wrongPassphrase, "the passphrase does not open \(path)", remedy: "try again; nothing was changed")
+            case .noMatch:
+                throw VaultError(.wrongPassphrase, "the passphrase does not open \(path)", remedy: "try again; nothing was changed")
             case .memory: throw VaultError(.storage, "there is not enough memory to check the passphrase: \(error.detail)")
-            default: throw VaultError(.corrupt, "\(path) is damaged: \(error.detail)", remedy: "restore it from a backup; nothing was changed")
+            default:
+                throw VaultError(.corrupt, "\(path) is damaged: \(error.detail)", remedy: "restore it from a backup; nothing was changed")
             }
         }
     }

@@ -39,7 +39,8 @@ package struct PassphraseReader: Sendable {
         case .descriptor(let descriptor):
             let box = await onOwnThread { SecretBox(Terminal.readAll(from: descriptor, limit: PassphraseReader.limit)) }
             guard let content = box.take() else {
-                throw VaultError(.unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: --passphrase-fd 3 3<file")
+                throw VaultError(
+                    .unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: --passphrase-fd 3 3<file")
             }
             return try checked(content, "descriptor \(descriptor)")
         case .command(let arguments):
@@ -47,7 +48,8 @@ package struct PassphraseReader: Sendable {
             do throws(ChildProcess.Failure) {
                 output = try await ChildProcess.output(of: arguments, environment: environment, limit: PassphraseReader.limit)
             } catch {
-                throw VaultError(.unavailable, "the passphrase command failed: \(error)", remedy: "run it by hand: \(arguments.joined(separator: " "))")
+                throw VaultError(
+                    .unavailable, "the passphrase command failed: \(error)", remedy: "run it by hand: \(arguments.joined(separator: " "))")
             }
             return try checked(output, "the passphrase command")
         }

@@ -95,13 +95,15 @@ package struct RotationJournal: Sendable {
     /// The RESULT, if there is one that is whole, ours and bound to its nonce; nil for none, torn or foreign.
     package func read(_ accountId: String) throws(VaultError) -> JournalResult? {
         guard let record = try readSealed(accountId) else { return nil }
-        guard let plaintext = try? record.sealed.withBytes({ (bytes) throws(AgeError) in try AgeFile.open(bytes, identity: keys.identity) }),
+        guard
+            let plaintext = try? record.sealed.withBytes({ (bytes) throws(AgeError) in try AgeFile.open(bytes, identity: keys.identity) }),
             let document = try? JSONDocument(plaintext), let macNode = document.at("mac"), let mac = document.string(macNode),
             let body = document.at("body")
         else { return nil }
         let expected = document.withRawText(of: body) { Hex.encode(keys.writerMAC(RotationJournal.purpose, $0).span) }
         guard constantTimeEqual(Array(mac.utf8).span, Array(expected.utf8).span), document.text(at: "body", "vaultId") == vaultId,
-            document.text(at: "body", "accountId") == accountId, document.text(at: "body", "nonce") == Hex.encode(record.nonce.span), let spent = document.text(at: "body", "spent"),
+            document.text(at: "body", "accountId") == accountId, document.text(at: "body", "nonce") == Hex.encode(record.nonce.span),
+            let spent = document.text(at: "body", "spent"),
             let node = document.at("body", "bundle")
         else { return nil }
         return JournalResult(bundle: try SecretBundle(document, node), spentFingerprint: spent)

@@ -40,7 +40,9 @@ extension Metadata {
             var reader = try MetadataReader(value, "the file")
             let version = try reader.count("schemaVersion")
             guard version <= Metadata.schemaVersion else {
-                throw reader.problem("schemaVersion", "is \(version), this program knows \(Metadata.schemaVersion): use the newer ai-usage-agent that wrote it")
+                throw reader.problem(
+                    "schemaVersion",
+                    "is \(version), this program knows \(Metadata.schemaVersion): use the newer ai-usage-agent that wrote it")
             }
             let record = reader.take("vault")
             vault = record.isNull ? nil : try VaultRecord(record)

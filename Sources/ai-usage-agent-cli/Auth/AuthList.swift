@@ -6,7 +6,8 @@ import Providers
 import Vault
 
 struct AuthList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Show the accounts, their status, and which one is the default and why.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Show the accounts, their status, and which one is the default and why.")
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "Only this provider.") var provider: String?
@@ -20,7 +21,10 @@ struct AuthList: AsyncParsableCommand {
     }
 
     private func text(_ listings: [AccountListing], _ context: CommandContext) -> String {
-        if listings.isEmpty { return "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(provider ?? "codex")" }
+        if listings.isEmpty {
+            return
+                "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(provider ?? "codex")"
+        }
         var table = Table(["", "PROVIDER", "ACCOUNT", "PLAN", "STATUS", "TOKEN", "SOURCE", "ID"])
         for listing in listings {
             let record = listing.record

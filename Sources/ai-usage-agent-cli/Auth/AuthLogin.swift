@@ -30,7 +30,9 @@ struct AuthLogin: AsyncParsableCommand {
     func validate() throws {
         if let port, !(1...65535).contains(port) { throw ValidationError("--port must be between 1 and 65535") }
         if timeout < 1 { throw ValidationError("--timeout must be at least 1") }
-        if let account, account.isEmpty || account.utf8.count > 100 { throw ValidationError("--account needs a name of at most 100 characters") }
+        if let account, account.isEmpty || account.utf8.count > 100 {
+            throw ValidationError("--account needs a name of at most 100 characters")
+        }
     }
 
     func run() async throws {
@@ -62,15 +64,17 @@ struct AuthLogin: AsyncParsableCommand {
         let flow = LoginFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
         let label = account
         let adoption = try await attempt(name, account: account) { () async throws(OAuthError) in
-            let result = try await flow.run(complete, options, presenter)
-            // From the exchange on the tokens exist: they reach the disk even if somebody presses ^C now.
-            return try await context.service.tokens.adopt(result, label: label)
+            try await flow.run(complete, options, presenter) { (result) async throws(OAuthError) in
+                try await context.service.tokens.adopt(result, label: label)
+            }
         }
         let record = adoption.account
         let left = record.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
         context.output.result(
             ActionResult.document(name, [ActionResult(account: record, action: adoption.isNew ? "added" : "updated")]),
-            text: "logged in to \(name) as \(record.title); the token lives \(left)\(record.refreshable ? " and is renewed when needed" : ", without a refresh token")")
+            text:
+                "logged in to \(name) as \(record.title); the token lives \(left)\(record.refreshable ? " and is renewed when needed" : ", without a refresh token")"
+        )
     }
 
     /// The address with its real parameters, and the token request with its secrets left out. No network.
@@ -84,16 +88,21 @@ struct AuthLogin: AsyncParsableCommand {
             ("grant_type", "authorization_code"), ("client_id", client.clientId), ("redirect_uri", redirect), ("code", "<redacted>"),
             ("code_verifier", "<redacted>"),
         ]
-        let note = client.clientIdIsObserved ? "the client id was observed in use by the provider's own program; nobody gave it to this one" : nil
+        let note =
+            client.clientIdIsObserved ? "the client id was observed in use by the provider's own program; nobody gave it to this one" : nil
         var object = JSONObject()
         for (name, value) in body { object[name] = .string(value) }
         let document: JSONValue = [
             "schemaVersion": 1, "provider": .string(client.provider), "dryRun": true, "authorizationUrl": .string(url),
             "redirectUri": .string(redirect),
-            "tokenRequest": ["method": "POST", "url": .string(endpoints.token.description), "contentType": "application/x-www-form-urlencoded", "body": .object(object)],
+            "tokenRequest": [
+                "method": "POST", "url": .string(endpoints.token.description), "contentType": "application/x-www-form-urlencoded",
+                "body": .object(object),
+            ],
             "note": .optional(note),
         ]
-        let lines = ["Would open:", url, "", "Would then send:", "POST \(endpoints.token)", "Content-Type: application/x-www-form-urlencoded", ""]
+        let lines =
+            ["Would open:", url, "", "Would then send:", "POST \(endpoints.token)", "Content-Type: application/x-www-form-urlencoded", ""]
             + body.map { "  \($0.0)=\($0.1)" } + (note.map { ["", "Note: " + $0] } ?? []) + ["", "Nothing was sent."]
         context.output.result(document, text: TerminalText.escapeLines(lines.joined(separator: "\n")))
     }

@@ -33,12 +33,17 @@ struct AuthLogout: AsyncParsableCommand {
             results.append(ActionResult(account: account, action: "removed", warning: warning))
         }
         let names = results.map(\.account.title).joined(separator: ", ")
-        context.output.result(ActionResult.document(name, results), text: "removed \(names)\(revoke ? "" : "; the provider was not told (--revoke does)")")
+        context.output.result(
+            ActionResult.document(name, results), text: "removed \(names)\(revoke ? "" : "; the provider was not told (--revoke does)")")
     }
 
     private func chosen(_ name: String, _ context: CommandContext) async throws(CommandFailure) -> [AccountRecord] {
         if !all {
-            return [try await attempt(name, account: selection.account) { () throws(OAuthError) in try context.service.account(name, named: selection.account) }]
+            return [
+                try await attempt(name, account: selection.account) { () throws(OAuthError) in
+                    try context.service.account(name, named: selection.account)
+                }
+            ]
         }
         // Fails like any other command where there is nothing to log out of.
         _ = try await attempt(name) { () throws(OAuthError) in try context.service.account(name, named: nil) }

@@ -19,7 +19,9 @@ struct AuthRefresh: AsyncParsableCommand {
         let account = try await attempt(name, account: selection.account) { () throws(OAuthError) in
             try context.service.account(name, named: selection.account)
         }
-        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in try await context.service.token(account, .new) }
+        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in
+            try await context.service.token(account, .new)
+        }
         let current = try await attempt { () throws(OAuthError) in try context.service.metadata() }.account(id: account.id) ?? account
         if let warning = held.warning { context.output.note("warning: " + warning) }
         let left = held.facts.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"

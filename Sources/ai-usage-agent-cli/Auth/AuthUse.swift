@@ -19,7 +19,9 @@ struct AuthUse: AsyncParsableCommand {
     func run() async throws {
         let context = try CommandContext(global)
         let name = ProviderCatalog.canonical(provider)
-        let chosen = auto ? nil : try await attempt(name, account: account) { () throws(OAuthError) in try context.service.account(name, named: account) }
+        let chosen =
+            auto
+            ? nil : try await attempt(name, account: account) { () throws(OAuthError) in try context.service.account(name, named: account) }
         if auto { _ = try await attempt(name) { () throws(OAuthError) in try context.service.account(name, named: nil) } }
         try await attempt(name) { () async throws(OAuthError) in try await context.service.pin(name, chosen) }
         let current = try await attempt(name) { () throws(OAuthError) in try context.service.account(name, named: nil) }

@@ -23,7 +23,8 @@ struct LoginPresenter: LoginPresenting {
         }
         Terminal.write(url + "\n", to: .error)
         if isListening {
-            context.output.note("Waiting for \(redirect)" + (isRemote ? " (over SSH: paste the address that the browser ends on, here)" : ""))
+            context.output.note(
+                "Waiting for \(redirect)" + (isRemote ? " (over SSH: paste the address that the browser ends on, here)" : ""))
         }
     }
 

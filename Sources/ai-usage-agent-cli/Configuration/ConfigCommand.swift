@@ -32,7 +32,8 @@ struct ConfigInit: AsyncParsableCommand {
             if error.kind == .notRegular { throw CommandFailure.usage(error.description, remedy: "--force replaces it") }
             throw CommandFailure(code: "storage", message: error.description, remedy: nil, exitCode: 1)
         }
-        output.result(["schemaVersion": 1, "path": .string(paths.configurationFile), "written": true], text: "wrote \(paths.configurationFile)")
+        output.result(
+            ["schemaVersion": 1, "path": .string(paths.configurationFile), "written": true], text: "wrote \(paths.configurationFile)")
     }
 }
 

@@ -10,14 +10,16 @@ struct ActionResult {
     static func document(_ provider: String, _ results: [ActionResult]) -> JSONValue {
         [
             "schemaVersion": 1, "provider": .string(provider),
-            "results": .array(results.map { result in
-                [
-                    "accountId": .string(result.account.id), "accountKey": .string(result.account.accountKey),
-                    "email": .optional(result.account.email), "label": .optional(result.account.label), "action": .string(result.action),
-                    "status": .string(result.account.status.rawValue), "expiresAt": .optional(result.account.expiresAt?.description),
-                    "warning": .optional(result.warning),
-                ]
-            }),
+            "results": .array(
+                results.map { result in
+                    [
+                        "accountId": .string(result.account.id), "accountKey": .string(result.account.accountKey),
+                        "email": .optional(result.account.email), "label": .optional(result.account.label),
+                        "action": .string(result.action),
+                        "status": .string(result.account.status.rawValue), "expiresAt": .optional(result.account.expiresAt?.description),
+                        "warning": .optional(result.warning),
+                    ]
+                }),
         ]
     }
 }

@@ -47,7 +47,9 @@ struct UsageText {
         guard let percent else { return String(repeating: style.hasUnicode ? "·" : ".", count: cells) + "     ?" }
         let clamped = min(max(percent, 0), 100)
         let full = Int((clamped / 100 * Double(cells)).rounded())
-        let drawn = String(repeating: style.hasUnicode ? "█" : "#", count: full) + String(repeating: style.hasUnicode ? "░" : "-", count: cells - full)
+        let drawn =
+            String(repeating: style.hasUnicode ? "█" : "#", count: full)
+            + String(repeating: style.hasUnicode ? "░" : "-", count: cells - full)
         let number = String(Int(percent.rounded()))
         let text = drawn + String(repeating: " ", count: max(1, 5 - number.count)) + number + " %"
         return percent >= 90 ? style.red(text) : percent >= 70 ? style.yellow(text) : style.green(text)

@@ -26,17 +26,27 @@ struct StatusCommand: AsyncParsableCommand {
         context.output.result(document, text: text(inspection, listings, snapshots, context))
     }
 
-    private func text(_ inspection: VaultInspection, _ listings: [AccountListing], _ snapshots: [UsageSnapshot], _ context: CommandContext) -> String {
+    private func text(_ inspection: VaultInspection, _ listings: [AccountListing], _ snapshots: [UsageSnapshot], _ context: CommandContext)
+        -> String
+    {
         let style = context.output.style
         var lines = ["\(style.bold("vault"))  \(VaultStatus.line(inspection, context))"]
-        if inspection.pending > 0 { lines.append("       " + style.yellow("\(inspection.pending) refresh waits in the journal; the next token or refresh commits it")) }
+        if inspection.pending > 0 {
+            lines.append(
+                "       " + style.yellow("\(inspection.pending) refresh waits in the journal; the next token or refresh commits it"))
+        }
         if !listings.isEmpty { lines.append("") }
         for listing in listings {
             let record = listing.record
             let left = record.expiresAt.map { $0 - context.now }
             let token = left.map { $0 > 0 ? "token \(Moments.length($0)) left" : "token expired" } ?? "no expiry known"
-            let state = record.status == .active ? style.green("active") : style.red(record.status.rawValue + (record.statusReason.map { " (\(TerminalText.escape($0, limit: 80)))" } ?? ""))
-            lines.append("\(listing.defaultReason == nil ? " " : "*") \(style.bold(record.provider))  \(record.title)  \(state)  \(style.dim(token))")
+            let state =
+                record.status == .active
+                ? style.green("active")
+                : style.red(record.status.rawValue + (record.statusReason.map { " (\(TerminalText.escape($0, limit: 80)))" } ?? ""))
+            lines.append(
+                "\(listing.defaultReason == nil ? " " : "*") \(style.bold(record.provider))  \(record.title)  \(state)  \(style.dim(token))"
+            )
         }
         lines.append("")
         lines.append(UsageText(style: style, columns: context.output.columns, now: context.now).render(snapshots))

@@ -13,17 +13,22 @@ struct VaultChoice {
         let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
         if metadata.vault == nil {
             let record = try await initialize(backend: nil, identity: nil, keyFile: nil)
-            context.output.note("made a vault: \(context.paths.sealedFile), opened by \(record.identitySource.rawValue)\(record.keyFile.map { " " + $0 } ?? "")")
+            context.output.note(
+                "made a vault: \(context.paths.sealedFile), opened by \(record.identitySource.rawValue)\(record.keyFile.map { " " + $0 } ?? "")"
+            )
         }
         _ = try await attemptVault { () async throws(VaultError) in try await context.service.vault.open() }
     }
 
     /// - Throws: exit 4 when nobody chose and nobody can be asked.
-    func initialize(backend: Configuration.Backend?, identity: IdentitySource?, keyFile: String?) async throws(CommandFailure) -> VaultRecord {
+    func initialize(backend: Configuration.Backend?, identity: IdentitySource?, keyFile: String?) async throws(CommandFailure)
+        -> VaultRecord
+    {
         let backend = backend ?? context.configuration.backend
         if backend == .keyring {
             throw CommandFailure(
-                code: "vault_unavailable", message: "this version keeps secrets in an encrypted file only; the desktop keyring is not supported yet",
+                code: "vault_unavailable",
+                message: "this version keeps secrets in an encrypted file only; the desktop keyring is not supported yet",
                 remedy: "ai-usage-agent vault init --backend file --identity key-file", exitCode: 4)
         }
         let source: IdentitySource
@@ -38,7 +43,9 @@ struct VaultChoice {
         case .passphrase: choice = .passphrase
         case .keyring:
             // A sealed file whose key is in the keyring would need both, and add nothing.
-            throw CommandFailure.usage("--backend file does not go with --identity keyring", remedy: "ai-usage-agent vault init --backend file --identity key-file")
+            throw CommandFailure.usage(
+                "--backend file does not go with --identity keyring", remedy: "ai-usage-agent vault init --backend file --identity key-file"
+            )
         case .systemdCredential:
             throw CommandFailure(
                 code: "vault_unavailable", message: "systemd credentials are not supported by this version yet",

@@ -4,7 +4,8 @@ import Platform
 import Vault
 
 struct VaultStatus: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Show where secrets are kept and what opens them. Asks nobody.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show where secrets are kept and what opens them. Asks nobody.")
 
     @OptionGroup var global: GlobalOptions
 
@@ -29,7 +30,8 @@ struct VaultStatus: AsyncParsableCommand {
 
     static func line(_ inspection: VaultInspection, _ context: CommandContext) -> String {
         guard let record = inspection.record else { return "none yet (ai-usage-agent vault init)" }
-        return "\(record.backend.rawValue), opened by \(record.identitySource.rawValue)" + (inspection.lockedBecause.map { ", locked: \($0)" } ?? "")
+        return "\(record.backend.rawValue), opened by \(record.identitySource.rawValue)"
+            + (inspection.lockedBecause.map { ", locked: \($0)" } ?? "")
     }
 
     static func text(_ inspection: VaultInspection, _ context: CommandContext) -> String {

@@ -1,0 +1,50 @@
+# Two commands are enough: `make run` shows the program at work, `make test` runs everything that CI runs.
+# Both install what the system lacks (Debian, Ubuntu); the Swift toolchain (6.3) must be there.
+
+PREFIX ?= $(HOME)/.local
+RELEASE = .build/release
+SWIFT_RELEASE = swift build -c release --static-swift-stdlib
+
+.PHONY: run test build install uninstall check lint format clean test-dependencies dependencies
+
+run: dependencies
+	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product demo-provider
+	scripts/demo $(RELEASE)
+
+build: dependencies
+	$(SWIFT_RELEASE) --product ai-usage-agent
+
+test: test-dependencies check
+	$(SWIFT_RELEASE) --product ai-usage-agent
+	swift build --build-tests
+	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
+
+# What needs no build: the layout's rules and the formatter.
+check:
+	scripts/check-layout
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+lint: check
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
+	install -m 755 -s $(RELEASE)/ai-usage-agent $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
+
+# Removes the program and never anything of the user's.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
+
+dependencies:
+	scripts/install-dependencies libssl-dev libcurl4-openssl-dev pkg-config curl
+
+test-dependencies: dependencies
+	scripts/install-dependencies age strace python3 python3-venv
+	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
+
+clean:
+	swift package clean
