@@ -38,8 +38,8 @@ package enum ChildProcess {
         var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var environment = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {
-            for index in argv.indices { unsafe free(argv[index]) }
-            for index in environment.indices { unsafe free(environment[index]) }
+            for index in unsafe argv.indices { unsafe free(argv[index]) }
+            for index in unsafe environment.indices { unsafe free(environment[index]) }
         }
         let pid = unsafe clinux_spawn(program, &argv, &environment, -1, output, error, ownSession)
         guard pid > 0 else { throw Failure(program: program, reason: "could not be started: \(errorText(errno))") }
