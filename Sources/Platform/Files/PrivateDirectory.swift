@@ -22,8 +22,12 @@ package final class PrivateDirectory: Sendable {
     ///
     /// - Throws: `FileError`: `notFound` (only without `create`), `unsafe` with the command that repairs it, `system`.
     package static func open(_ path: String, trust: Trust = .ours, create: Bool = false) throws(FileError) -> PrivateDirectory {
-        if create { try makeDirectories(path) }
-        let raw = unsafe path.withCString { unsafe clinux_openat(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var raw = unsafe clinux_openat(AT_FDCWD, path, flags, 0)
+        if raw < 0, create, errno == ENOENT {
+            try makeDirectories(path)
+            raw = unsafe clinux_openat(AT_FDCWD, path, flags, 0)
+        }
         guard raw >= 0 else {
             if errno == ELOOP || errno == ENOTDIR {
                 throw FileError(.unsafe, path, "is a symbolic link or no directory; it must be a real directory")

@@ -1,4 +1,5 @@
 import CLinux
+import COpenSSL
 import Glibc
 
 /// What every program of ours does before the first secret is in memory.
@@ -21,6 +22,8 @@ package enum ProcessHardening {
         Glibc.signal(SIGPIPE, SIG_IGN)
         // SSLKEYLOGFILE makes libcurl write TLS keys; the others make OpenSSL load foreign code.
         for name in ["SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"] { unsafe unsetenv(name) }
+        // No openssl.cnf either: it can load modules, and reading it costs a millisecond.
+        _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil)
         return problems
     }
 
