@@ -35,6 +35,16 @@ package actor Vault {
         return try result.get()
     }
 
+    /// Makes a vault and keeps it open: whoever gave the passphrase is not asked again.
+    ///
+    /// - Throws: `usage` when there is one already, and what the source of the passphrase can fail with.
+    package func initialize(_ choice: VaultInitialization.Identity) async throws(VaultError) -> VaultRecord {
+        let made = try await VaultInitialization(paths: paths, time: time, passphrase: loader.passphrase).run(choice)
+        let open = try OpenVault(vault: self, record: made.record, keys: made.keys, machineId: machineId)
+        opening = Task { .success(open) }
+        return made.record
+    }
+
     private func load() async -> Result<OpenVault, VaultError> {
         do throws(VaultError) {
             guard let record = try metadataStore.read().vault else { throw Vault.missing }
@@ -89,7 +99,7 @@ package final class OpenVault: Sendable {
         locks = try VaultLocks(paths: vault.paths, time: vault.time)
         journal = try RotationJournal(data: locks.data, vaultId: record.id, keys: keys)
         backend = SealedFileBackend(
-            directory: locks.data, vaultId: record.id, machine: keys.machineBinding(machineId), keys: keys)
+            directory: locks.data, metadata: vault.metadataStore, vaultId: record.id, machine: keys.machineBinding(machineId), keys: keys)
     }
 
     /// The lock of one account; see `VaultLocks` for the order.

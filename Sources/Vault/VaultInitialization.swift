@@ -1,8 +1,14 @@
 import Age
-package import Platform
+import Platform
 
 /// Makes a vault: the only place where an identity is ever created.
 package struct VaultInitialization: Sendable {
+    /// What a new vault is made of; the keys are handed on so that nobody is asked a second time.
+    struct Made: Sendable {
+        let record: VaultRecord
+        let keys: VaultKeys
+    }
+
     package enum Identity: Sendable, Equatable {
         /// A new standard age identity file at that absolute path, 0600; an existing one there is used.
         case keyFile(path: String)
@@ -17,16 +23,10 @@ package struct VaultInitialization: Sendable {
     let time: TimeSource
     let passphrase: PassphraseReader
 
-    package init(paths: VaultPaths, time: TimeSource, passphrase: PassphraseReader) {
-        self.paths = paths
-        self.time = time
-        self.passphrase = passphrase
-    }
-
     /// Writes the identity, tries it, and pins backend and source in auth.json.
     ///
     /// - Throws: `usage` when there is a vault already or the key file would stand beside what it opens.
-    package func run(_ choice: Identity) async throws(VaultError) -> VaultRecord {
+    func run(_ choice: Identity) async throws(VaultError) -> Made {
         let store = MetadataStore(paths: paths, time: time)
         let locks = try VaultLocks(paths: paths, time: time)
         let vaultLock = try await locks.take(.vault)
@@ -45,12 +45,13 @@ package struct VaultInitialization: Sendable {
             record = VaultRecord(
                 id: Random.uuid(), backend: .file, identitySource: .passphrase, keyFile: nil, recipient: identity.recipient.text)
         }
-        record.mac = VaultKeys(identity).metadataMAC(record)
-        let pinned = record
+        let keys = VaultKeys(identity)
+        record.mac = keys.metadataMAC(record)
+        let made = Made(record: record, keys: keys)
         return try await store.update { (metadata) throws(VaultError) in
             if metadata.vault != nil { throw VaultInitialization.exists(paths) }
-            metadata.vault = pinned
-            return pinned
+            metadata.vault = made.record
+            return made
         }
     }
 

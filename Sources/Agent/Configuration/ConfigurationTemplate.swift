@@ -41,12 +41,16 @@ extension Configuration {
         for (name, settings) in providers.sorted(by: { $0.key < $1.key }) {
             var endpoints = JSONObject()
             for (key, address) in settings.endpoints.sorted(by: { $0.key < $1.key }) { endpoints[key] = .string(address.description) }
-            named[name] = [
-                "enabled": .bool(settings.isEnabled), "issuer": .optional(settings.issuer), "clientId": .optional(settings.clientId),
+            var member: JSONObject = [
+                "enabled": .bool(settings.isEnabled), "type": "oidc", "issuer": .optional(settings.issuer),
+                "clientId": .optional(settings.clientId),
                 "scopes": settings.scopes.map(JSONValue.strings) ?? .null,
                 "redirectUri": .optional(settings.redirect.map { $0.ports.first.map($0.uri) ?? "http://\($0.host)\($0.path)" }),
                 "env": .optional(settings.environmentVariable), "endpoints": .object(endpoints),
             ]
+            // Built-in providers know what they are.
+            if ["codex", "claude"].contains(name) { member["type"] = nil }
+            named[name] = .object(member)
         }
         return [
             "schemaVersion": .number(JSONNumber(Configuration.schemaVersion)),

@@ -21,7 +21,7 @@ package enum PastedCallback {
         }
         let parts = text.split(separator: "#", omittingEmptySubsequences: false)
         if parts.count == 2 { return fields.judge(["code": String(parts[0]), "state": String(parts[1])]) }
-        guard parts.count == 1, text.utf8.count >= 4, text.utf8.count <= 4096, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard parts.count == 1, text.utf8.count >= 10, text.utf8.count <= 4096, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             return .rejected(reason: "this is neither a callback address nor a code")
         }
         return .accepted(.code(SecretBox(SecretBytes(text)), stateChecked: false))

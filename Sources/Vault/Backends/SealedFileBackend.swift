@@ -5,6 +5,8 @@ struct SealedFileBackend: SecretsBackend {
     static let fileName = "secrets.age"
 
     let directory: PrivateDirectory
+    /// Tells a store that was never written from one that is gone.
+    let metadata: MetadataStore
     let vaultId: String
     let machine: String
     let keys: VaultKeys
@@ -44,7 +46,13 @@ struct SealedFileBackend: SecretsBackend {
     }
 
     private func open() throws(VaultError) -> SealedStore {
-        guard let file = try read() else { return SealedStore(machine: machine) }
+        guard let file = try read() else {
+            if try metadata.read().vault?.sealedSha256 != nil {
+                throw VaultError(
+                    .unavailable, "\(path) is missing", remedy: "restore it from a backup; without it every account has to log in again")
+            }
+            return SealedStore(machine: machine)
+        }
         return try file.withBytes { (bytes) throws(VaultError) in
             try SealedStore(opening: bytes, path: path, vaultId: vaultId, keys: keys)
         }

@@ -28,6 +28,8 @@ package struct VaultRecord: Sendable, Equatable {
     package var sealedSha256: String?
     /// HMAC-SHA256 over all of the above, in hexadecimal.
     package var mac: String
+    /// Members that a newer version wrote; they survive a rewrite.
+    private var unknown = JSONObject()
 
     package init(id: String, backend: BackendKind, identitySource: IdentitySource, keyFile: String?, recipient: String) {
         self.id = id
@@ -62,13 +64,16 @@ package struct VaultRecord: Sendable, Equatable {
         generation = try reader.count("generation")
         sealedSha256 = try reader.optionalText("sealedSha256")
         mac = try reader.text("mac")
+        unknown = reader.rest
     }
 
     var json: JSONValue {
-        [
+        var object: JSONObject = [
             "id": .string(id), "backend": .string(backend.rawValue), "identitySource": .string(identitySource.rawValue),
             "keyFile": .optional(keyFile), "recipient": .string(recipient), "generation": .number(JSONNumber(generation)),
             "sealedSha256": .optional(sealedSha256), "mac": .string(mac),
         ]
+        for member in unknown.members { object[member.name] = member.value }
+        return .object(object)
     }
 }

@@ -13,10 +13,10 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)
-        let inspection = try await attemptVault { () throws(VaultError) in try VaultInspection.run(context.paths, time: .system) }
         let metadata = try await attempt { () throws(OAuthError) in try context.service.metadata() }
         let snapshots = await UsageService(context.service).snapshots(metadata.accounts, includeRaw: false)
         // Asking for usage may have refreshed: show what is true now.
+        let inspection = try await attemptVault { () throws(VaultError) in try VaultInspection.run(context.paths, time: .system) }
         let after = try await attempt { () throws(OAuthError) in try context.service.metadata() }
         let listings = AccountListing.all(after, provider: nil)
         let document: JSONValue = [

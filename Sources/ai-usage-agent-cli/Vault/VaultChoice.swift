@@ -24,6 +24,10 @@ struct VaultChoice {
     func initialize(backend: Configuration.Backend?, identity: IdentitySource?, keyFile: String?) async throws(CommandFailure)
         -> VaultRecord
     {
+        let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
+        if metadata.vault != nil {
+            throw CommandFailure.usage("there is a vault already: \(context.paths.metadataFile)", remedy: "ai-usage-agent vault status")
+        }
         let backend = backend ?? context.configuration.backend
         if backend == .keyring {
             throw CommandFailure(
@@ -51,8 +55,7 @@ struct VaultChoice {
                 code: "vault_unavailable", message: "systemd credentials are not supported by this version yet",
                 remedy: "ai-usage-agent vault init --backend file --identity key-file", exitCode: 4)
         }
-        let initialization = VaultInitialization(paths: context.paths, time: .system, passphrase: context.passphrase)
-        return try await attemptVault { () async throws(VaultError) in try await initialization.run(choice) }
+        return try await attemptVault { () async throws(VaultError) in try await context.service.vault.initialize(choice) }
     }
 
     /// Exactly one source in config.json is a choice; a longer list is only an order of trying.

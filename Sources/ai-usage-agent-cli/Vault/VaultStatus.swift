@@ -36,7 +36,9 @@ struct VaultStatus: AsyncParsableCommand {
 
     static func text(_ inspection: VaultInspection, _ context: CommandContext) -> String {
         guard let record = inspection.record else {
-            return "There is no vault yet.\nMake one: ai-usage-agent vault init --backend file --identity key-file"
+            return
+                (["There is no vault yet.", "Make one: ai-usage-agent vault init --backend file --identity key-file"]
+                + inspection.findings.map { "finding     \($0)" }).joined(separator: "\n")
         }
         var lines = [
             "backend     \(record.backend.rawValue) (pinned when the vault was made)", "path        \(context.paths.data)",
