@@ -23,8 +23,9 @@ package struct AgentService: Sendable {
     }
 
     /// The client of a provider with its endpoints known, which may cost a discovery.
-    package func client(_ provider: any Provider) async throws(OAuthError) -> OAuthClient {
-        try await Discovery(http: http).complete(try provider.client(), overrides: provider.endpointOverrides)
+    package func client(_ provider: any Provider, withRevocation: Bool = false) async throws(OAuthError) -> OAuthClient {
+        try await Discovery(http: http).complete(
+            try provider.client(), overrides: provider.endpointOverrides, withRevocation: withRevocation)
     }
 
     package func metadata() throws(OAuthError) -> Metadata {

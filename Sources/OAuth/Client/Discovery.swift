@@ -8,8 +8,11 @@ package struct Discovery: Sendable {
 
     /// The client with its endpoints filled in; those that configuration named stay as they are.
     ///
+    /// - Parameter withRevocation: look further for a revocation endpoint (login, revocation), which may cost a second request.
     /// - Throws: `configurationInvalid` when the document is not the issuer's own, `network`, `providerUnavailable`.
-    package func complete(_ client: OAuthClient, overrides: [String: WebAddress]) async throws(OAuthError) -> OAuthClient {
+    package func complete(
+        _ client: OAuthClient, overrides: [String: WebAddress], withRevocation: Bool = false
+    ) async throws(OAuthError) -> OAuthClient {
         if client.endpoints != nil { return client }
         guard let issuer = client.issuer, let address = WebAddress(issuer) else {
             throw OAuthError(
@@ -40,6 +43,8 @@ package struct Discovery: Sendable {
         }
         var endpoints = ServerEndpoints(authorization: authorization, token: token)
         endpoints.revocation = try endpoint("revocation", "revocation_endpoint")
+        // OpenID Connect Discovery has no revocation_endpoint; servers that keep to it name theirs in RFC 8414's document only.
+        if withRevocation, endpoints.revocation == nil { endpoints.revocation = await revocation(issuer, address) }
         endpoints.usage = overrides["usage"]
         endpoints.profile = overrides["profile"]
         endpoints.sendsIssuer = document["authorization_response_iss_parameter_supported"].bool ?? false
@@ -48,10 +53,27 @@ package struct Discovery: Sendable {
         return completed
     }
 
+    /// What RFC 8414's document of the issuer says; nil when there is none, which is no failure.
+    private func revocation(_ issuer: String, _ address: WebAddress) async -> WebAddress? {
+        var request = HTTPRequest(.get, Discovery.metadataPlace(address), deadline: .seconds(5))
+        request.bodyLimit = 256 << 10
+        guard let response = try? await http.send(request), response.status == 200,
+            let document = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
+            document["issuer"].string == issuer, let found = document["revocation_endpoint"].string.flatMap({ WebAddress($0) }),
+            found.isAcceptable
+        else { return nil }
+        return found
+    }
+
+    /// RFC 8414 section 3.1 puts its path before the issuer's.
+    private static func metadataPlace(_ address: WebAddress) -> String {
+        let path = address.path == "/" ? "" : (address.path.hasSuffix("/") ? String(address.path.dropLast()) : address.path)
+        return address.origin + "/.well-known/oauth-authorization-server" + path
+    }
+
     private func fetch(_ issuer: String, _ address: WebAddress) async throws(OAuthError) -> JSONValue {
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
-        let path = address.path == "/" ? "" : (address.path.hasSuffix("/") ? String(address.path.dropLast()) : address.path)
-        let places = [base + "/.well-known/openid-configuration", address.origin + "/.well-known/oauth-authorization-server" + path]
+        let places = [base + "/.well-known/openid-configuration", Discovery.metadataPlace(address)]
         var last = OAuthError(.providerUnavailable, "\(issuer) has no discovery document")
         for place in places {
             let response: HTTPResponse

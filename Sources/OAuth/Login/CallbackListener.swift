@@ -117,6 +117,8 @@ package final class CallbackListener: Sendable {
         var isDraining = false
 
         init(_ socket: consuming StreamSocket, deadline: Duration) {
+            // Without SO_REUSEADDR a TIME_WAIT of ours would refuse the port to the next login for a minute.
+            socket.resetWhenClosed()
             self.socket = socket
             self.deadline = deadline
         }
@@ -127,7 +129,7 @@ package final class CallbackListener: Sendable {
         var connections: [Connection] = []
         var end: Duration?
         var isDone = false
-        while !isDone {
+        while !(isDone && connections.isEmpty) {
             let now = clock()
             if let end, now >= end { break }
             connections.removeAll { $0.deadline <= now }
@@ -150,10 +152,12 @@ package final class CallbackListener: Sendable {
                         end = clock() + CallbackListener.lingering
                         deliver(answer)
                     }
-                case .done: isDone = true
+                case .done:
+                    isDone = true
+                    end = connection.deadline
                 }
             }
-            connections.removeAll { over.contains(ObjectIdentifier($0)) }
+            connections.removeAll { over.contains(ObjectIdentifier($0)) || isDone && !$0.isDraining }
             for index in ready where index >= 1 && index <= sockets.count {
                 while let socket = sockets[index - 1].socket.accept() {
                     if connections.count >= CallbackListener.connectionLimit { connections.removeFirst() }
@@ -201,7 +205,7 @@ package final class CallbackListener: Sendable {
 
     private func answer(_ connection: Connection, _ page: CallbackPage) -> Step {
         guard connection.socket.send(page.response.span) == page.response.count else { return .close }
-        connection.socket.finishSending()
+        // The browser has the length and `Connection: close`: it closes first.
         connection.isDraining = true
         connection.deadline = TimeSource.system.elapsed() + .seconds(1)
         return .goOn

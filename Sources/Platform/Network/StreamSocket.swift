@@ -115,7 +115,11 @@ package struct StreamSocket: ~Copyable, Sendable {
     }
 
     /// Closes so that the peer sees a reset instead of an orderly end.
-    package consuming func reset() {
+    package consuming func reset() { resetWhenClosed() }
+
+    /// From here on a close is a reset. Where we close before the peer does, this leaves no TIME_WAIT that keeps our port
+    /// busy for a minute; what the peer has not read by then is lost.
+    package borrowing func resetWhenClosed() {
         var option = linger(l_onoff: 1, l_linger: 0)
         _ = unsafe setsockopt(descriptor.raw, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }

@@ -51,7 +51,7 @@ struct AuthLogin: AsyncParsableCommand {
         try await VaultChoice(context).ensureOpen()
         let prepared = client
         let complete = try await attempt(name) { () async throws(OAuthError) in
-            try await Discovery(http: context.service.http).complete(prepared, overrides: found.endpointOverrides)
+            try await Discovery(http: context.service.http).complete(prepared, overrides: found.endpointOverrides, withRevocation: true)
         }
         var options = LoginOptions()
         options.manual = manual

@@ -52,7 +52,7 @@ struct AuthLogout: AsyncParsableCommand {
 
     private func tellServer(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
         do throws(OAuthError) {
-            let client = try await context.service.client(try context.service.catalog.provider(account.provider))
+            let client = try await context.service.client(try context.service.catalog.provider(account.provider), withRevocation: true)
             return try await context.service.tokens.revoke(account, client: client)
         } catch {
             if case .vault = error.code { throw CommandFailure(error, provider: account.provider, account: account.id) }

@@ -1,0 +1,125 @@
+import Platform
+import TestSupport
+import Testing
+
+/// How the program must meet one misbehaviour of the token endpoint.
+struct Expectation: Sendable, CustomTestStringConvertible {
+    let mode: String
+    let status: Int32
+    let code: String?
+
+    init(_ mode: String, _ status: Int32, _ code: String? = nil) { (self.mode, self.status, self.code) = (mode, status, code) }
+
+    var testDescription: String { mode }
+}
+
+@Suite("A token endpoint that misbehaves at a refresh")
+struct MisbehaviourTests {
+    private static let quick = Scene.configuration.replacing(
+        "\"schemaVersion\": 1,", "\"schemaVersion\": 1, \"network\": {\"timeoutSeconds\": 2},")
+
+    static let refusals = [
+        Expectation("redirect-307", 5, "provider_unavailable"), Expectation("redirect-302", 5, "provider_unavailable"),
+        Expectation("html-200", 5, "provider_unavailable"), Expectation("html-403", 5, "provider_unavailable"),
+        Expectation("status-404", 5, "provider_unavailable"), Expectation("status-429", 5, "rate_limited"),
+        Expectation("status-500", 5, "provider_unavailable"), Expectation("status-503", 5, "provider_unavailable"),
+        Expectation("invalid-client", 5, "provider_refused_client"), Expectation("empty-400", 5, "provider_unavailable"),
+        Expectation("lost-before", 5, "provider_unavailable"), Expectation("hang", 5, "provider_unavailable"),
+        Expectation("empty-refresh", 5, "provider_unavailable"), Expectation("wrong-type-refresh", 5, "provider_unavailable"),
+        Expectation("huge", 5, "provider_unavailable"),
+    ]
+
+    @Test("costs one request, follows no redirect, keeps both tokens, and the next good refresh works", arguments: refusals)
+    func refusal(_ expected: Expectation) async throws {
+        try await Scene.with(configuration: Self.quick) { scene in
+            let issued = try await scene.require("token", "codex").text
+            try await scene.provider.misbehave(expected.mode)
+            let outcome = try await scene.run("auth", "refresh", "codex", "--json")
+            #expect(outcome.status == expected.status && outcome.errorCode == expected.code, "\(outcome)")
+            #expect(outcome.json["error"]["remedy"].string?.isEmpty == false)
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["misbehaved"] == 1 && statistics["refreshRequests"] == 1, "\(statistics)")
+            #expect(statistics["bodiesSeenTwice"] == 0 && statistics["redirectHits"] == 0 && statistics["redirectBodies"] == 0)
+
+            #expect(try await scene.require("token", "codex").text == issued, "a token that lives stays usable")
+            let status = try await scene.require("auth", "list", "--json").json["accounts"].array?.first?["status"]
+            #expect(status == "active", "only a refusal ends a login")
+            try await scene.require("auth", "refresh", "codex")
+            let after = try await scene.provider.statistics()
+            #expect(after["refreshGrants"].map { $0 >= 1 } == true && after["reused"] == 0, "\(after)")
+            #expect(try await scene.require("token", "codex").text != issued)
+        }
+    }
+
+    static let losses = ["lost-reply", "truncated", "truncated-json", "duplicate-keys", "slow-body"]
+
+    @Test(
+        "An answer that is lost after the rotation is asked for once more by the next command, and a server with grace gives it",
+        arguments: losses)
+    func loss(_ mode: String) async throws {
+        try await Scene.with(["--grace", "until-use"], configuration: Self.quick) { scene in
+            try await scene.provider.misbehave(mode)
+            let outcome = try await scene.run("auth", "refresh", "codex", "--json")
+            #expect(outcome.status == 5 && outcome.errorCode == "provider_unavailable", "\(outcome)")
+            #expect(try await scene.provider.statistics()["bodiesSeenTwice"] == 0, "never twice within one command")
+            #expect(try await scene.run("token", "codex").status == 0)
+            try await scene.require("auth", "refresh", "codex")
+            try await scene.require("auth", "refresh", "codex")
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["graceReplays"] == 1 && statistics["familiesRevoked"] == 0, "\(statistics)")
+        }
+    }
+
+    static let oddities = [
+        "slow", "no-refresh", "expires-negative", "expires-huge", "expires-string", "expires-missing", "lowercase-type", "no-id-token",
+    ]
+
+    @Test("An odd answer that is still one is taken, and the refresh after it works", arguments: oddities)
+    func oddity(_ mode: String) async throws {
+        try await Scene.with { scene in
+            let issued = try await scene.require("token", "codex").text
+            try await scene.provider.misbehave(mode, seconds: mode == "slow" ? 1 : nil)
+            let outcome = try await scene.require("auth", "refresh", "codex", "--json")
+            let expiry = try #require(outcome.json["results"].array?.first?["expiresAt"].string.flatMap(Timestamp.init))
+            let left = expiry - TimeSource.system.now()
+            #expect(left <= 3600, "never longer than exp - iat: \(left)")
+            #expect(mode == "expires-negative" ? left <= 1 : left > 3000, "\(left)")
+            try await scene.require("auth", "refresh", "codex")
+            #expect(try await scene.require("token", "codex").text != issued)
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["refreshGrants"] == 2 && statistics["refused"] == 0, "\(statistics)")
+            #expect(statistics["bodiesSeenTwice"] == (mode == "no-refresh" ? 1 : 0), "R8: the old token stays in force")
+        }
+    }
+
+    @Test("Tokens of somebody else are refused and kept aside: the stored login is not overwritten, and no second request is made")
+    func otherIdentity() async throws {
+        try await Scene.with { scene in
+            let issued = try await scene.require("token", "codex").text
+            try await scene.provider.misbehave("other-identity")
+            let outcome = try await scene.run("auth", "refresh", "codex", "--json")
+            Refusal(3, "login_required", "another account", "ai-usage-agent auth login codex").check(outcome)
+            #expect(try await scene.require("token", "codex").text == issued)
+            let account = try #require(try await scene.require("auth", "list", "--json").json["accounts"].array?.first)
+            #expect(account["email"] == "ada@example.org" && account["status"] == "needs_login")
+            #expect(try await scene.run("auth", "refresh", "codex").status == 3)
+            #expect(try await scene.provider.statistics()["refreshRequests"] == 1)
+            try await scene.login()
+            try await scene.require("auth", "refresh", "codex")
+            #expect(try await scene.require("auth", "list", "--json").json["accounts"].array?.map { $0["status"] } == ["active"])
+        }
+    }
+
+    @Test("Ten megabytes of answer do not blow the memory")
+    func memory() async throws {
+        try await Scene.with { scene in
+            let ordinary = try await scene.require("auth", "refresh", "codex")
+            try await scene.provider.misbehave("huge")
+            let outcome = try await scene.run("auth", "refresh", "codex")
+            #expect(outcome.status == 5)
+            #expect(ordinary.peakKilobytes > 1000, "measured at all")
+            #expect(outcome.peakKilobytes < 60_000, "\(outcome.peakKilobytes) kB")
+            #expect(outcome.peakKilobytes < ordinary.peakKilobytes + 5000, "\(ordinary.peakKilobytes) kB, then \(outcome.peakKilobytes) kB")
+        }
+    }
+}
