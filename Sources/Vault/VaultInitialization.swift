@@ -70,9 +70,11 @@ package struct VaultInitialization: Sendable {
 
     private func makeKeyFile(_ path: String) throws(VaultError) -> AgeIdentity {
         guard path.hasPrefix("/") else { throw VaultError(.usage, "--key-file needs an absolute path, not \"\(path)\"") }
-        guard !(path + "/").hasPrefix(paths.data + "/") else {
+        // The path as it is spelled must be the path as it is meant: no way around by "..", "." or "//".
+        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        guard !parts.contains(where: { $0 == ".." || $0 == "." || $0.isEmpty }), !(path + "/").hasPrefix(paths.data + "/") else {
             throw VaultError(
-                .usage, "the key file must not stand in \(paths.data), beside what it opens",
+                .usage, "the key file must not stand in \(paths.data), beside what it opens, and its path must be a plain one: \(path)",
                 remedy: "leave --key-file out: \(paths.defaultKeyFile)")
         }
         let (folder, name) = IdentityLoader.split(path)

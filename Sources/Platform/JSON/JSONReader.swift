@@ -31,7 +31,8 @@ struct JSONReader {
 
     private mutating func readObject(_ text: Span<UInt8>, depth: Int) throws(JSONError) {
         let index = open(.object)
-        var names: Set<[UInt8]> = []
+        // As Strings: names that Swift calls equal (K and U+212A) would be one name to whoever looks them up.
+        var names: Set<String> = []
         skipSpace(text)
         if take(text, "}") { return close(index) }
         while true {
@@ -39,10 +40,10 @@ struct JSONReader {
             guard peek(text) == UInt8(ascii: "\"") else { throw failure("expected a member name", text) }
             let at = position
             try readString(text)
-            let name = JSONString.decode(text, nodes[nodes.count - 1])
+            let name = String(decoding: JSONString.decode(text, nodes[nodes.count - 1]), as: UTF8.self)
             guard names.insert(name).inserted else {
                 position = at
-                throw failure("the name \"\(String(decoding: name, as: UTF8.self).prefix(60))\" appears twice", text)
+                throw failure("the name \"\(name.prefix(60))\" appears twice", text)
             }
             skipSpace(text)
             guard take(text, ":") else { throw failure("expected ':'", text) }

@@ -153,7 +153,8 @@ private final class Exchange: @unchecked Sendable {
             case ccurl_code_connect: .connect
             case ccurl_code_tls_handshake, ccurl_code_tls_verification, ccurl_code_tls_authority_file: .tls
             case ccurl_code_timeout: .timeout
-            case ccurl_code_url_malformed, ccurl_code_unsupported_protocol: .configuration
+            // An answer that is no HTTP/1 comes back as "unsupported protocol" too: then the request is out.
+            case ccurl_code_url_malformed, ccurl_code_unsupported_protocol: outcome.sent ? .cut : .configuration
             default: outcome.sent ? .cut : .connect
             }
         return failure(kind, sent: outcome.sent, url.host, TerminalText.escape(message))

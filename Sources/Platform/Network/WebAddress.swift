@@ -36,7 +36,7 @@ package struct WebAddress: Sendable, Hashable, CustomStringConvertible {
             let after = authority[authority.index(after: close)...]
             guard after.isEmpty || after.hasPrefix(":") else { return nil }
             number = after.isEmpty ? nil : after.dropFirst()
-            guard name.dropFirst().dropLast().allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return nil }
+            guard name.count > 2, name.dropFirst().dropLast().allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return nil }
         } else if let colon = authority.firstIndex(of: ":") {
             name = authority[..<colon]
             number = authority[authority.index(after: colon)...]

@@ -82,9 +82,18 @@ package enum ChildProcess {
             }
             content.append(byte.span.extracting(first: got))
         }
-        if trouble != nil { kill(pid, SIGKILL) }
         var status: Int32 = 0
-        while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        // A closed output is no end: the patience holds for a program that goes on without one.
+        while trouble == nil {
+            let ended = unsafe waitpid(pid, &status, WNOHANG)
+            if ended == pid || (ended < 0 && errno != EINTR) { break }
+            if TimeSource.system.elapsed() >= deadline { trouble = "took too long" }
+            _ = poll(nil, 0, 2)
+        }
+        if trouble != nil {
+            kill(pid, SIGKILL)
+            while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        }
         if let trouble { return .failure(Failure(program: program, reason: trouble)) }
         guard status == 0 else {
             let code = status & 0x7F == 0 ? "exit code \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"

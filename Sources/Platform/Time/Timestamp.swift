@@ -5,19 +5,36 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     package let milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    package init(seconds: Int) {
-        milliseconds = Int64(clamping: seconds.multipliedReportingOverflow(by: 1000).overflow ? Int.max : seconds * 1000)
-    }
+    /// Seconds that no clock shows are cut to the nearest moment that can be held: the number may be a server's.
+    package init(seconds: Int) { milliseconds = Timestamp.scaled(seconds) }
 
     /// Whole seconds since 1970, rounded down.
-    package var seconds: Int { Int((Double(milliseconds) / 1000).rounded(.down)) }
+    package var seconds: Int { Timestamp.wholeSeconds(milliseconds) }
 
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
     package static func + (time: Timestamp, seconds: Int) -> Timestamp {
-        Timestamp(milliseconds: time.milliseconds + Int64(seconds) * 1000)
+        Timestamp(milliseconds: sum(time.milliseconds, scaled(seconds)))
     }
     /// Seconds from `b` to `a`, rounded down.
-    package static func - (a: Timestamp, b: Timestamp) -> Int { Int((Double(a.milliseconds - b.milliseconds) / 1000).rounded(.down)) }
+    package static func - (a: Timestamp, b: Timestamp) -> Int {
+        let (difference, isCut) = a.milliseconds.subtractingReportingOverflow(b.milliseconds)
+        return wholeSeconds(isCut ? (a < b ? .min : .max) : difference)
+    }
+
+    private static func wholeSeconds(_ milliseconds: Int64) -> Int {
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        return Int(rest < 0 ? seconds - 1 : seconds)
+    }
+
+    private static func scaled(_ seconds: Int) -> Int64 {
+        let (product, isCut) = Int64(seconds).multipliedReportingOverflow(by: 1000)
+        return isCut ? (seconds < 0 ? .min : .max) : product
+    }
+
+    private static func sum(_ a: Int64, _ b: Int64) -> Int64 {
+        let (sum, isCut) = a.addingReportingOverflow(b)
+        return isCut ? (b < 0 ? .min : .max) : sum
+    }
 
     /// The same moment without its milliseconds.
     package var wholeSeconds: Timestamp { Timestamp(seconds: seconds) }
@@ -25,7 +42,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// `2026-11-21T09:05:59Z`, with milliseconds where there are any.
     package var description: String {
         let parts = unsafe broken(gmtime_r)
-        let rest = milliseconds - Int64(seconds) * 1000
+        let rest = (milliseconds % 1000 + 1000) % 1000
         let fraction = rest == 0 ? "" : "." + Timestamp.pad(Int(rest), 3)
         return "\(Timestamp.pad(parts.year, 4))-\(Timestamp.pad(parts.month, 2))-\(Timestamp.pad(parts.day, 2))T"
             + "\(Timestamp.pad(parts.hour, 2)):\(Timestamp.pad(parts.minute, 2)):\(Timestamp.pad(parts.second, 2))\(fraction)Z"
@@ -49,16 +66,24 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
             let sign = scanner.take("+") ? 1 : scanner.take("-") ? -1 : 0
             guard sign != 0, let hours = scanner.digits(2) else { return nil }
             _ = scanner.take(":")
-            guard let minutes = scanner.digits(2) else { return nil }
+            guard let minutes = scanner.digits(2), hours < 24, minutes < 60 else { return nil }
             offset = sign * (hours * 3600 + minutes * 60)
         }
-        guard scanner.atEnd else { return nil }
+        guard scanner.atEnd, day <= Timestamp.days(in: month, of: year) else { return nil }
         var parts = unsafe tm(
             tm_sec: Int32(second), tm_min: Int32(minute), tm_hour: Int32(hour), tm_mday: Int32(day),
             tm_mon: Int32(month - 1), tm_year: Int32(year - 1900), tm_wday: 0, tm_yday: 0, tm_isdst: 0, tm_gmtoff: 0,
             tm_zone: nil)
         let seconds = unsafe timegm(&parts)
         milliseconds = Int64(seconds - offset) * 1000 + Int64(fraction)
+    }
+
+    private static func days(in month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
     }
 
     /// The local calendar's view of the moment, for people.

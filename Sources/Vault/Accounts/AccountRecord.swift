@@ -70,6 +70,10 @@ extension AccountRecord {
     init(_ value: JSONValue) throws(MetadataReader.Problem) {
         var reader = try MetadataReader(value, "account")
         id = try reader.text("id")
+        // The id names the account's journal record: nothing in it may lead out of that directory.
+        guard id.utf8.count <= 64, id.utf8.allSatisfy({ AccountRecord.idCharacters.contains($0) }) else {
+            throw reader.problem("id", "is no identifier of an account")
+        }
         provider = try reader.text("provider")
         accountKey = try reader.text("accountKey")
         providerAccountId = try reader.optionalText("providerAccountId")
@@ -93,6 +97,8 @@ extension AccountRecord {
         generation = try reader.count("generation")
         unknown = reader.rest
     }
+
+    private static let idCharacters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_".utf8)
 
     var json: JSONValue {
         var object: JSONObject = [

@@ -50,7 +50,9 @@ extension Metadata {
             guard let elements = list.array else { throw reader.problem("accounts", "is no list") }
             for element in elements { accounts.append(try AccountRecord(element)) }
             guard Set(accounts.map(\.id)).count == accounts.count else { throw reader.problem("accounts", "holds an id twice") }
-            if let defaults = reader.take("defaults").object {
+            let defaults = reader.take("defaults")
+            if !defaults.isNull {
+                guard let defaults = defaults.object else { throw reader.problem("defaults", "is no object") }
                 for member in defaults.members {
                     guard let id = member.value.string else { throw reader.problem("defaults", "holds something that is no string") }
                     pins[member.name] = id
