@@ -49,7 +49,10 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport"),
         .testTarget(
             name: "LibraryTests",
-            dependencies: ["TestSupport", "Agent", "Providers", "OAuth", "Vault", "Age", "Platform"],
+            dependencies: [
+                "TestSupport", "Agent", "Providers", "OAuth", "Vault", "Age", "Platform",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["Age/Files"]
         ),
         .testTarget(

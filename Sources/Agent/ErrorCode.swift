@@ -70,7 +70,7 @@ package enum ErrorCode {
         case "vault_foreign", "vault_corrupt", "rollback_suspected", "cloned_vault": 65
         case "origin_changed", "config_invalid": 78
         case "usage_error", "ambiguous_account": 64
-        case "storage", "internal": 1
+        case "storage", "internal", "port_busy": 1
         default: 5
         }
     }

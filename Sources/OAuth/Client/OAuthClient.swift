@@ -58,6 +58,14 @@ package struct AccountIdentity: Sendable, Equatable {
 package protocol IdentityReading: Sendable {
     /// Nil when the claims do not say.
     func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity?
+    /// Whether refreshed tokens name somebody else than the stored account; saying less is no contradiction.
+    func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool
+}
+
+extension IdentityReading {
+    package func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool {
+        identity(idToken: idToken, accessToken: accessToken).map { $0.accountKey != storedKey } ?? false
+    }
 }
 
 /// This program as one server knows it. Everything a vendor does differently is data here, not code elsewhere.

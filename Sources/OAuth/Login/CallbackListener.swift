@@ -10,7 +10,7 @@ package final class CallbackListener: Sendable {
     static let lingering = Duration.seconds(2)
 
     package let port: Int
-    private let sockets: [BoundSocket]
+    private let bound: Guarded<[BoundSocket]>
     private let wake = WakeSignal()
     private let answer = Guarded<(answer: AuthorizationAnswer?, waiter: CheckedContinuation<AuthorizationAnswer?, Never>?, closed: Bool)>(
         (nil, nil, false))
@@ -58,7 +58,7 @@ package final class CallbackListener: Sendable {
 
     private init(port: Int, sockets: [BoundSocket]) {
         self.port = port
-        self.sockets = sockets
+        bound = Guarded(sockets)
     }
 
     /// Starts answering on a thread of its own.
@@ -82,13 +82,14 @@ package final class CallbackListener: Sendable {
 
     /// Stops listening; with a hit it first gives the browser its two seconds to fetch the last page.
     package func close(lingering: Bool) async {
-        let waiter = answer.withLock { slot -> CheckedContinuation<AuthorizationAnswer?, Never>? in
+        let (waiter, isHit) = answer.withLock { slot -> (CheckedContinuation<AuthorizationAnswer?, Never>?, Bool) in
             slot.closed = true
             defer { slot.waiter = nil }
-            return slot.waiter
+            return (slot.waiter, slot.answer != nil)
         }
         waiter?.resume(returning: nil)
-        if !lingering { wake.wake() }
+        // Without a hit there is no browser to wait for: nothing else would ever end the thread.
+        if !lingering || !isHit { wake.wake() }
         await withCheckedContinuation { continuation in
             let over = finished.withLock { state in
                 if !state.over { state.waiters.append(continuation) }
@@ -126,6 +127,11 @@ package final class CallbackListener: Sendable {
 
     private func serve(_ request: CallbackRequest) {
         let clock = TimeSource.system.elapsed
+        // The thread owns them from here on, so that they are closed when it is done.
+        var sockets = bound.withLock { bound in
+            defer { bound = [] }
+            return bound
+        }
         var connections: [Connection] = []
         var end: Duration?
         var isDone = false
@@ -166,6 +172,7 @@ package final class CallbackListener: Sendable {
             }
         }
         connections.removeAll()
+        sockets.removeAll()
         let waiters = finished.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.over = true
             defer { state.waiters = [] }

@@ -30,7 +30,7 @@ package enum PastedCallback {
 
 extension String {
     var trimmingBlanks: String {
-        let blanks: Set<Character> = [" ", "\t", "\r", "\n"]
+        let blanks: Set<Character> = [" ", "\t", "\r", "\n", "\r\n"]
         return String(drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }.reversed())
     }
 }

@@ -8,23 +8,30 @@ struct JournalRecovery: Sendable {
     let logger: Logger
 
     /// Looks at the account's record under its lock and brings the store up to date. Costs no request.
-    func run(_ accountId: String) async throws(VaultError) {
-        guard try open.journal.isPending(accountId) else { return }
+    ///
+    /// - Returns: the RESULT's token where it fits and cannot be committed now (recovery rule R2).
+    func run(_ accountId: String) async throws(VaultError) -> HeldToken? {
+        guard try open.journal.isPending(accountId) else { return nil }
         guard let result = try open.journal.read(accountId) else {
             // Torn or not ours: it was never durable, so nobody has seen its token.
             logger.notice("an unreadable journal record was dropped", metadata: ["account": "\(accountId)"])
-            return try open.journal.clear(accountId)
+            try open.journal.clear(accountId)
+            return nil
         }
         guard let stored = try await open.bundle(accountId) else {
             // Logged out since.
-            return try open.journal.clear(accountId)
+            try open.journal.clear(accountId)
+            return nil
         }
         // Kept aside by a flight that was answered with somebody else's tokens: never committed, a login clears it.
-        if result.bundle.facts.accountKey != stored.facts.accountKey { return }
+        if result.bundle.facts.accountKey != stored.facts.accountKey { return nil }
         let isNext = result.bundle.facts.generation == stored.facts.generation + 1
         let spent = fingerprint(stored)
         if isNext, spent == result.spentFingerprint {
-            try await commit(result.bundle, refreshedAt: result.bundle.facts.obtainedAt)
+            do throws(VaultError) { try await commit(result.bundle, refreshedAt: result.bundle.facts.obtainedAt) } catch {
+                return HeldToken(
+                    result.bundle, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)")
+            }
             logger.notice("a refresh that was interrupted was completed", metadata: ["account": "\(accountId)"])
         } else if result.bundle.facts.generation > stored.facts.generation {
             throw VaultError(
@@ -33,6 +40,7 @@ struct JournalRecovery: Sendable {
                 remedy: "put the newest secrets.age back, or log in again; nothing was changed")
         }
         try open.journal.clear(accountId)
+        return nil
     }
 
     /// Steps 7 and 8: the bundle, read back and compared, then the metadata.

@@ -29,7 +29,13 @@ struct RefreshFlight: Sendable {
             extendLifetime(flightLock)
             extendLifetime(lock)
         }
-        try await onVault { () async throws(VaultError) in try await JournalRecovery(open: open, logger: logger).run(account.id) }
+        let waiting = try await onVault { () async throws(VaultError) in
+            try await JournalRecovery(open: open, logger: logger).run(account.id)
+        }
+        if let waiting {
+            if waiting.secondsLeft(at: time.now()) > 0 { return waiting }
+            throw OAuthError(.vault(.storage), waiting.warning ?? "", remedy: "make the vault writable again; nothing was lost")
+        }
         guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
             throw OAuthError.secretMissing(account)
         }
@@ -174,10 +180,12 @@ struct RefreshFlight: Sendable {
     /// The account key that the new tokens name, if it is another one than the stored. Tokens that name nobody pass.
     private func stranger(_ tokens: borrowing TokenResponse, _ access: JSONValue?, _ client: OAuthClient, stored: String) -> String? {
         // What an id_token said at login is compared with an id_token alone: access tokens may name subjects differently.
-        if client.isOpenID, tokens.idToken == nil { return nil }
-        let identity = client.identityReader.identity(idToken: Claims.decode(optional: tokens.idToken), accessToken: access)
-        guard let key = identity?.accountKey, key != stored, !stored.hasPrefix("opaque#") else { return nil }
-        return key
+        let claims = Claims.decode(optional: tokens.idToken)
+        if client.isOpenID, claims == nil { return nil }
+        guard !stored.hasPrefix("opaque#"), client.identityReader.contradicts(stored, idToken: claims, accessToken: access) else {
+            return nil
+        }
+        return client.identityReader.identity(idToken: claims, accessToken: access)?.accountKey
     }
 
     /// R5: remembered, with the bytes kept: a person decides what to do with a dead login.

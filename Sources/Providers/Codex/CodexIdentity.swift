@@ -9,6 +9,19 @@ package struct CodexIdentity: IdentityReading {
 
     package init() {}
 
+    /// User and workspace are compared each with its own; what the new tokens leave out they do not deny.
+    package func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool {
+        guard let new = identity(idToken: idToken, accessToken: accessToken)?.accountKey else { return false }
+        let stored = storedKey.split(separator: "__").map(String.init)
+        let named = new.split(separator: "__").map(String.init)
+        if stored.count == 2, named.count == 2 { return stored != named }
+        let tokens = [idToken, accessToken].compactMap { $0?[CodexIdentity.namespace] }
+        // A subject alone cannot be compared with user and workspace.
+        let names = ["chatgpt_account_id", "chatgpt_user_id", "user_id"]
+        guard tokens.contains(where: { token in names.contains { token[$0].string?.isEmpty == false } }) else { return false }
+        return Set(stored).isDisjoint(with: named)
+    }
+
     package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
         let tokens = [idToken, accessToken].compactMap { $0 }
         func claim(_ name: String) -> String? {

@@ -12,12 +12,13 @@ enum CodexUsage {
         var content = UsageReading.Content()
         content.plan = value["plan_type"].string
         let main = value["rate_limit"]
-        content.windows = windows(main, idPrefix: "", scope: nil, now)
-        content.windows += windows(value["code_review_rate_limit"], idPrefix: "code-review-", scope: "Code review", now)
+        var seen: Set<String> = []
+        content.windows = windows(main, idPrefix: "", scope: nil, now, &seen)
+        content.windows += windows(value["code_review_rate_limit"], idPrefix: "code-review-", scope: "Code review", now, &seen)
         for (index, extra) in (value["additional_rate_limits"].array ?? []).enumerated() {
             let name = extra["limit_name"].string ?? extra["metered_feature"].string ?? "extra \(index + 1)"
             let id = extra["metered_feature"].string ?? "extra-\(index + 1)"
-            content.windows += windows(extra["rate_limit"], idPrefix: id + "-", scope: name, now)
+            content.windows += windows(extra["rate_limit"], idPrefix: id + "-", scope: name, now, &seen)
         }
         content.credits = credits(value)
         content.confidence = content.windows.contains { $0.usedPercent != nil } ? .percentOnly : .unknown
@@ -25,20 +26,25 @@ enum CodexUsage {
         return .reading(content)
     }
 
-    private static func windows(_ limit: JSONValue, idPrefix: String, scope: String?, _ now: Timestamp) -> [UsageWindow] {
+    private static func windows(_ limit: JSONValue, idPrefix: String, scope: String?, _ now: Timestamp, _ seen: inout Set<String>)
+        -> [UsageWindow]
+    {
         guard let members = limit.object?.members else { return [] }
-        var seen: Set<String> = []
         return members.filter { $0.name.hasSuffix("_window") && $0.value.object != nil }.map { member in
             let slot = member.value
             let minutes = number(slot["limit_window_seconds"]).map { Int((max(0, min($0, 1e10)) / 60).rounded()) }
             let kind = UsageWindow.Kind(minutes: minutes)
-            var id = idPrefix + (kind == .other ? member.name.replacingUnderscores : kind.rawValue)
-            // Two windows of one length keep their slot in the id.
-            if !seen.insert(id).inserted { id += "-" + member.name.replacingUnderscores }
-            seen.insert(id)
+            let name = TerminalText.escape(idPrefix + (kind == .other ? member.name.replacingUnderscores : kind.rawValue), limit: 80)
+            // Two windows of one length keep their slot in the id, and no two of all have the same.
+            var id = seen.contains(name) ? name + "-" + TerminalText.escape(member.name.replacingUnderscores, limit: 40) : name
+            var count = 2
+            while !seen.insert(id).inserted {
+                id = "\(name)-\(count)"
+                count += 1
+            }
             let title = [scope, self.title(kind, minutes)].compactMap { $0 }.joined(separator: ", ")
             return UsageWindow(
-                id: TerminalText.escape(id, limit: 80), kind: scope == nil ? kind : .scoped, title: TerminalText.escape(title, limit: 80),
+                id: id, kind: scope == nil ? kind : .scoped, title: TerminalText.escape(title, limit: 80),
                 usedPercent: number(slot["used_percent"]), windowMinutes: minutes, resetsAt: reset(slot, now), now: now)
         }
     }
