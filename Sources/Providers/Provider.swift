@@ -49,7 +49,9 @@ package struct ProviderCatalog: Sendable {
     package static func canonical(_ name: String) -> String { aliases[name] ?? name }
 
     /// Built-in and configured names, sorted.
-    package var names: [String] { Set(["codex"] + settings.filter(\.value.isEnabled).keys.filter { $0 != "claude" }).sorted() }
+    package var names: [String] {
+        Set(["codex"] + settings.keys).filter { $0 != "claude" && settings[$0]?.isEnabled ?? true }.sorted()
+    }
 
     /// - Throws: `usage` for a name that nobody configured, `configurationInvalid` for one that is switched off or cannot work.
     package func provider(_ name: String) throws(OAuthError) -> any Provider {

@@ -87,6 +87,9 @@ package struct ConfigurationReader: Sendable {
     private func readNetwork(_ value: JSONValue, _ configuration: inout Configuration) throws(ConfigurationError) {
         let network = try section(value, "network", ["proxy", "caFile", "timeoutSeconds"])
         configuration.proxy = try text(network, "network.proxy")
+        if let proxy = configuration.proxy, !isProxy(proxy) {
+            throw problem("network.proxy", "is no proxy address; write http://HOST:PORT, https://… or socks5h://…")
+        }
         configuration.caFile = try text(network, "network.caFile")
         if let path = configuration.caFile, !path.hasPrefix("/") { throw problem("network.caFile", "must be an absolute path") }
         configuration.timeoutSeconds = try count(network, "network.timeoutSeconds", minimum: 1) ?? configuration.timeoutSeconds
@@ -137,6 +140,12 @@ package struct ConfigurationReader: Sendable {
             throw problem(key, "must be an http address on 127.0.0.1, [::1] or localhost")
         }
         return RedirectRule(host: address.host, path: address.path, ports: hasPort ? [address.port] : [])
+    }
+
+    private func isProxy(_ text: String) -> Bool {
+        let schemes = ["http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"]
+        let rest = schemes.first { text.lowercased().hasPrefix($0) }.map { text.dropFirst($0.count) } ?? text[...]
+        return !rest.isEmpty && rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !rest.contains("/")
     }
 
     private func isSafeVariable(_ name: String) -> Bool {

@@ -56,7 +56,7 @@ package struct UsageService: Sendable {
             answer = try await ask(provider, endpoint, held)
         }
         snapshot.fetchedAt = service.time.now().wholeSeconds
-        if includeRaw { snapshot.raw = answer.raw }
+        if includeRaw { snapshot.raw = answer.raw?.redacted }
         switch answer.reading {
         case .reading(let content):
             snapshot.plan = content.plan ?? snapshot.plan
@@ -117,6 +117,24 @@ package struct UsageService: Sendable {
         case .rateLimited: .rateLimit
         case .providerUnavailable: .overloaded
         default: .unknown
+        }
+    }
+}
+
+extension JSONValue {
+    /// The value without what names a person or could be a credential.
+    fileprivate var redacted: JSONValue {
+        switch self {
+        case .object(let object):
+            var kept = JSONObject()
+            for member in object.members {
+                let name = member.name.lowercased()
+                let isPrivate = ["email", "user_id", "account_id", "token", "secret", "session", "cookie"].contains { name.contains($0) }
+                kept[member.name] = isPrivate && member.value.string != nil ? "<redacted>" : member.value.redacted
+            }
+            return .object(kept)
+        case .array(let elements): return .array(elements.map(\.redacted))
+        default: return self
         }
     }
 }

@@ -7,7 +7,7 @@ import Platform
 package final class CallbackListener: Sendable {
     static let connectionLimit = 64
     static let requestPatience = Duration.seconds(5)
-    static let lingering = Duration.seconds(2)
+    package static let lingering = Duration.seconds(2)
 
     package let port: Int
     private let bound: Guarded<[BoundSocket]>
@@ -62,9 +62,13 @@ package final class CallbackListener: Sendable {
     }
 
     /// Starts answering on a thread of its own.
-    package func start(_ rule: RedirectRule, _ fields: CallbackFields, serverOrigin: String?) {
+    ///
+    /// - Parameter lingering: how long `/done` is served after the hit.
+    package func start(
+        _ rule: RedirectRule, _ fields: CallbackFields, serverOrigin: String?, lingering: Duration = CallbackListener.lingering
+    ) {
         let request = CallbackRequest(rule: rule, port: port, fields: fields, serverOrigin: serverOrigin)
-        startThread { self.serve(request) }
+        startThread { self.serve(request, lingering) }
     }
 
     /// The first valid answer; nil when the listener was closed before one came.
@@ -125,7 +129,7 @@ package final class CallbackListener: Sendable {
         }
     }
 
-    private func serve(_ request: CallbackRequest) {
+    private func serve(_ request: CallbackRequest, _ lingering: Duration) {
         let clock = TimeSource.system.elapsed
         // The thread owns them from here on, so that they are closed when it is done.
         var sockets = bound.withLock { bound in
@@ -155,7 +159,7 @@ package final class CallbackListener: Sendable {
                 case .hit(let answer):
                     // Only the first one counts; a second valid callback would be a replay.
                     if end == nil {
-                        end = clock() + CallbackListener.lingering
+                        end = clock() + lingering
                         deliver(answer)
                     }
                 case .done:

@@ -105,8 +105,9 @@ package struct LoginFlow: Sendable {
         let tried = options.port.map { [$0] } ?? client.redirect.ports
         let names = tried.map { port in "\(port)" + (PortHolder.find(port: port).map { " (held by \($0))" } ?? "") }.joined(separator: ", ")
         if options.port != nil || !options.acceptsPaste {
+            let reach = options.port == nil ? "\(client.provider) sends the browser nowhere else" : "--port asked for no other"
             throw OAuthError(
-                .portBusy, "port \(names) is taken, and \(client.provider) sends the browser nowhere else",
+                .portBusy, "port \(names) is taken, and \(reach)",
                 remedy: "stop what holds it, or paste the callback by hand: ai-usage-agent auth login \(client.provider) --manual")
         }
         presenter.note("port \(names) is taken: paste the address the browser ends on (its page will not load)")
@@ -170,7 +171,7 @@ package struct LoginFlow: Sendable {
                 if let problem {
                     throw OAuthError(
                         .providerUnavailable, "the id_token of \(provider) was refused: \(problem)",
-                        remedy: "check issuer and clientId in config.json")
+                        remedy: "check this machine's clock (date), and issuer and clientId in config.json")
                 }
             }
             let reader = request.client.identityReader

@@ -12,7 +12,8 @@ package enum PastedCallback {
             guard let parsed = WebAddress.decodeForm(query) else { return .rejected(reason: "the address is malformed") }
             return fields.judge(parsed)
         }
-        if text.contains("=") {
+        let isForm = text.contains("&") || ["code=", "state=", "error=", "?"].contains { text.hasPrefix($0) }
+        if isForm {
             let query = text.hasPrefix("?") ? String(text.dropFirst()) : text
             guard let parsed = WebAddress.decodeForm(query), parsed["code"] != nil || parsed["error"] != nil else {
                 return .rejected(reason: "there is no code= in it")

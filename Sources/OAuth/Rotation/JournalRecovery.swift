@@ -27,7 +27,8 @@ struct JournalRecovery: Sendable {
         if result.bundle.facts.accountKey != stored.facts.accountKey { return nil }
         let isNext = result.bundle.facts.generation == stored.facts.generation + 1
         let spent = fingerprint(stored)
-        if isNext, spent == result.spentFingerprint {
+        // The second case: the store has it, and the crash came before the metadata.
+        if isNext && spent == result.spentFingerprint || SecretBundle.equal(result.bundle, stored) {
             do throws(VaultError) { try await commit(result.bundle, refreshedAt: result.bundle.facts.obtainedAt) } catch {
                 return HeldToken(
                     result.bundle, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)")
@@ -36,7 +37,7 @@ struct JournalRecovery: Sendable {
         } else if result.bundle.facts.generation > stored.facts.generation {
             throw VaultError(
                 .corrupt,
-                "the journal of account \(accountId) is ahead of the vault by more than one refresh: the vault looks like an older copy",
+                "the journal of account \(accountId) does not fit the vault, which looks like an older copy",
                 remedy: "put the newest secrets.age back, or log in again; nothing was changed")
         }
         try open.journal.clear(accountId)
@@ -53,6 +54,10 @@ struct JournalRecovery: Sendable {
                 record.scopes = facts.scopes
                 record.expiresAt = facts.expiresAt
                 record.generation = facts.generation
+                record.plan = facts.plan ?? record.plan
+                record.email = facts.email ?? record.email
+                record.retryAt = nil
+                record.retryCount = 0
                 record.refreshable = isRefreshable
                 record.lastRefreshAt = refreshedAt
                 record.status = .active

@@ -47,7 +47,7 @@ struct RefreshFlight: Sendable {
             if let observedGeneration, bundle.facts.generation != observedGeneration { return HeldToken(bundle) }
         }
         do throws(OAuthError) {
-            return try await refresh(bundle, lock, try await client())
+            return try await refresh(bundle, demand, lock, try await client())
         } catch {
             // Whatever a refresh came to, a token that still lives stays usable.
             guard case .live = demand, bundle.facts.secondsLeft(at: time.now()) > 0 else { throw error }
@@ -58,27 +58,29 @@ struct RefreshFlight: Sendable {
         }
     }
 
-    private func refresh(_ bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient) async throws(OAuthError)
-        -> HeldToken
-    {
+    private func refresh(
+        _ bundle: borrowing SecretBundle, _ demand: TokenManager.Demand, _ lock: borrowing FileLock, _ client: OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
         switch bundle.refreshToken {
         case .none:
             throw OAuthError(
                 .loginRequired, "\(account.displayName) (\(account.provider)) was granted no refresh token",
                 remedy: "ai-usage-agent auth login \(account.provider)")
         case .some(let refreshToken):
-            return try await spend(refreshToken, of: bundle, lock, client)
+            return try await spend(refreshToken, of: bundle, demand, lock, client)
         }
     }
 
     private func spend(
-        _ refreshToken: borrowing SecretBytes, of bundle: borrowing SecretBundle, _ lock: borrowing FileLock, _ client: OAuthClient
+        _ refreshToken: borrowing SecretBytes, of bundle: borrowing SecretBundle, _ demand: TokenManager.Demand,
+        _ lock: borrowing FileLock, _ client: OAuthClient
     ) async throws(OAuthError) -> HeldToken {
         let fingerprint = open.keys.fingerprint(of: refreshToken)
         let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
         if let record = metadata.account(id: account.id), record.refusedFingerprint == fingerprint {
             throw OAuthError.dead(account, record.statusReason ?? "refused")
         }
+        if case .live = demand { try RefreshBackoff.check(metadata.account(id: account.id), now: time.now()) }
         try checkOrigins(bundle.facts, client)
         try await onVault { () throws(VaultError) in try vault.checkFilesystem() }
         let nonce = try await onVault { () throws(VaultError) in
@@ -113,6 +115,7 @@ struct RefreshFlight: Sendable {
                     .clientRefused, "\(account.provider) refuses this client: \(reason)",
                     remedy: "check clientId and issuer in config.json; the login itself was not touched")
             case .transient(let reason, let retryAfter, let rateLimited):
+                try await postpone(retryAfter)
                 throw OAuthError(
                     rateLimited ? .rateLimited : .providerUnavailable, "\(account.provider) could not refresh now: \(reason)",
                     remedy: "try again later; nothing was lost", retryAfter: retryAfter)
@@ -130,16 +133,21 @@ struct RefreshFlight: Sendable {
         _ client: OAuthClient
     ) async throws(OAuthError) -> HeldToken {
         var next = old.duplicate()
-        let claims = Claims.decode(tokens.accessToken)
+        let access = Claims.decode(tokens.accessToken)
         next.facts.generation += 1
         next.facts.obtainedAt = time.now().wholeSeconds
-        next.facts.expiresAt = next.facts.obtainedAt + TokenLifetime.seconds(expiresIn: tokens.expiresIn, claims: claims)
+        next.facts.expiresAt = next.facts.obtainedAt + TokenLifetime.seconds(expiresIn: tokens.expiresIn, claims: access)
         next.facts.scopes = tokens.scopes ?? old.facts.scopes
         next.accessToken = tokens.accessToken.duplicate()
         // R8: an answer without a refresh token leaves the old one in force.
         if tokens.refreshToken != nil { next.refreshToken = SecretBundle.duplicate(tokens.refreshToken) }
         if tokens.idToken != nil { next.idToken = SecretBundle.duplicate(tokens.idToken) }
-        if let other = stranger(tokens, claims, client, stored: old.facts.accountKey) { next.facts.accountKey = other }
+        let claims = Claims.decode(optional: tokens.idToken)
+        if let identity = client.identityReader.identity(idToken: claims, accessToken: access) {
+            next.facts.email = identity.email ?? next.facts.email
+            next.facts.plan = identity.plan ?? next.facts.plan
+        }
+        if let other = stranger(tokens, access, client, stored: old.facts.accountKey) { next.facts.accountKey = other }
 
         let journal = open.journal
         var journalFailure: VaultError?
@@ -186,6 +194,19 @@ struct RefreshFlight: Sendable {
             return nil
         }
         return client.identityReader.identity(idToken: claims, accessToken: access)?.accountKey
+    }
+
+    private func postpone(_ retryAfter: Int?) async throws(OAuthError) {
+        let id = account.id
+        let now = time.now()
+        try await onVault { () async throws(VaultError) in
+            try await vault.metadataStore.update { metadata in
+                metadata.updateAccount(id: id) { record in
+                    record.retryAt = now.wholeSeconds + RefreshBackoff.seconds(afterFailures: record.retryCount, retryAfter: retryAfter)
+                    record.retryCount += 1
+                }
+            }
+        }
     }
 
     /// R5: remembered, with the bytes kept: a person decides what to do with a dead login.

@@ -80,7 +80,11 @@ package actor TokenManager {
         defer { extendLifetime(lock) }
         let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
         let known = metadata.accounts.first { $0.provider == provider && $0.accountKey == identity.accountKey }
-        if let label, let other = metadata.accounts.first(where: { $0.provider == provider && $0.label == label && $0.id != known?.id }) {
+        if let label,
+            let other = metadata.accounts.first(where: {
+                $0.provider == provider && $0.label?.lowercased() == label.lowercased() && $0.id != known?.id
+            })
+        {
             throw OAuthError(
                 .usage,
                 "\"\(label)\" is the account \(other.email ?? other.accountKey), but the login was for \(identity.email ?? identity.accountKey)",
@@ -99,7 +103,11 @@ package actor TokenManager {
             issuer: login.client.issuer, origins: endpoints.origins, obtainedAt: login.receivedAt.wholeSeconds)
         facts.providerAccountId = identity.providerAccountId
         facts.email = identity.email
-        facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name : nil)
+        facts.plan = identity.plan ?? known?.plan
+        // Nothing that names a person: a name that only this vault can compute, so that two such accounts can be told apart.
+        let keyed =
+            identity.accountKey.hasPrefix("opaque#") ? "opaque-" + open.keys.fingerprint(of: login.tokens.accessToken).prefix(8) : nil
+        facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name ?? keyed : nil)
         facts.scopes = login.tokens.scopes ?? login.client.scopes
         facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
         facts.expiresAt =
@@ -119,6 +127,8 @@ package actor TokenManager {
         record.status = .active
         record.statusReason = nil
         record.refusedFingerprint = nil
+        record.retryAt = nil
+        record.retryCount = 0
         record.lastUsedAt = now
         record.insecure = !endpoints.token.isSecure
         record.apply(bundle)

@@ -34,7 +34,7 @@ package enum Claims {
 
     /// Holds an id_token to OpenID Connect Core 3.1.3.7 as far as it applies to a token from the token endpoint.
     ///
-    /// `exp` and `iat` are compared with a day of tolerance: a host whose clock is off must still be able to log in, and
+    /// `exp` and `iat` are compared with two days of tolerance: a host whose clock is off must still be able to log in, and
     /// a token that has just come over TLS cannot be an old one.
     ///
     /// - Returns: what is wrong, nil if nothing is.
@@ -45,10 +45,10 @@ package enum Claims {
         if let party = claims["azp"].string, party != clientId { return "its authorized party is another client" }
         if audiences.count > 1, claims["azp"].isNull { return "it is meant for several clients and names none of them as its party" }
         guard let expires = seconds(claims["exp"]), let issued = seconds(claims["iat"]) else { return "it has no exp or iat" }
-        let day = 86400
+        let tolerance = 2 * 86400
         if expires <= issued { return "it expires before it was issued" }
-        if expires < now.seconds - day { return "it expired more than a day ago" }
-        if issued > now.seconds + day { return "it was issued more than a day in the future" }
+        if expires < now.seconds - tolerance { return "it expired more than two days ago by the clock of this machine" }
+        if issued > now.seconds + tolerance { return "it was issued more than two days in the future by the clock of this machine" }
         if let nonce, claims["nonce"].string != nonce { return "its nonce is not the one of this login" }
         return nil
     }

@@ -46,7 +46,7 @@ package struct CodexIdentity: IdentityReading {
         identity.providerAccountId = account
         identity.email = tokens.lazy.compactMap { $0["email"].string ?? $0[CodexIdentity.profile]["email"].string }.first
         identity.plan = claim("chatgpt_plan_type")
-        identity.name = tokens.lazy.compactMap { $0["name"].string }.first
+        identity.name = tokens.lazy.compactMap { $0["preferred_username"].string ?? $0["sub"].string }.first
         return identity
     }
 }

@@ -38,8 +38,8 @@ package struct OpenIDProvider: Provider {
 
     package func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
         if let failure = UsageReading.failure(status: status, isHTML: isHTML, retryAfter: retryAfter, body: body) { return failure }
-        // A configured endpoint may answer in Codex's shape; anything else is shown as unknown, not guessed at.
-        return CodexUsage.read(body, now: now)
+        // A configured endpoint answers in our own shape or in Codex's; anything else is shown as unknown, not guessed at.
+        return SnapshotUsage.read(body, now: now) ?? CodexUsage.read(body, now: now)
     }
 }
 
@@ -55,7 +55,7 @@ package struct OpenIDIdentity: IdentityReading {
         else { return nil }
         var identity = AccountIdentity(accountKey: "\(issuer)#\(subject)")
         identity.email = claims["email"].string
-        identity.name = claims["preferred_username"].string ?? claims["name"].string ?? subject
+        identity.name = claims["preferred_username"].string ?? subject
         return identity
     }
 }

@@ -37,6 +37,10 @@ package struct AccountRecord: Sendable, Equatable {
     package var statusReason: String?
     /// Keyed fingerprint of the refresh token that the provider refused for good: no second request with it.
     package var refusedFingerprint: String?
+    /// Before this moment an automatic refresh does not ask again: the server said so, or did not answer well.
+    package var retryAt: Timestamp?
+    /// How often in a row a refresh came to nothing.
+    package var retryCount: Int
     package let createdAt: Timestamp
     package var lastUsedAt: Timestamp?
     package var lastRefreshAt: Timestamp?
@@ -55,6 +59,7 @@ package struct AccountRecord: Sendable, Equatable {
         refreshable = false
         insecure = false
         status = .active
+        retryCount = 0
         generation = 0
         unknown = JSONObject()
     }
@@ -90,6 +95,8 @@ extension AccountRecord {
         status = try reader.choice("status", AccountStatus.init)
         statusReason = try reader.optionalText("statusReason")
         refusedFingerprint = try reader.optionalText("refusedFingerprint")
+        retryAt = try reader.optionalTime("retryAt")
+        retryCount = try reader.optionalCount("retryCount") ?? 0
         guard let created = try reader.optionalTime("createdAt") else { throw reader.problem("createdAt", "is missing") }
         createdAt = created
         lastUsedAt = try reader.optionalTime("lastUsedAt")
@@ -108,6 +115,7 @@ extension AccountRecord {
             "expiresAt": .optional(expiresAt?.description), "loginExpiresAt": .optional(loginExpiresAt?.description),
             "refreshable": .bool(refreshable), "insecure": .bool(insecure), "status": .string(status.rawValue),
             "statusReason": .optional(statusReason), "refusedFingerprint": .optional(refusedFingerprint),
+            "retryAt": .optional(retryAt?.description), "retryCount": .number(JSONNumber(retryCount)),
             "createdAt": .string(createdAt.description), "lastUsedAt": .optional(lastUsedAt?.description),
             "lastRefreshAt": .optional(lastRefreshAt?.description), "generation": .number(JSONNumber(generation)),
         ]

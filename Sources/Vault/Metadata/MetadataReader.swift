@@ -60,6 +60,14 @@ struct MetadataReader {
         return number
     }
 
+    mutating func optionalCount(_ name: String) throws(Problem) -> Int? {
+        if rest[name] == nil || rest[name]?.isNull == true {
+            rest[name] = nil
+            return nil
+        }
+        return try count(name)
+    }
+
     mutating func optionalTime(_ name: String) throws(Problem) -> Timestamp? {
         guard let text = try optionalText(name) else { return nil }
         guard let time = Timestamp(text) else { throw problem(name, "is no ISO 8601 time") }

@@ -8,6 +8,7 @@ package struct BundleFacts: Sendable, Equatable {
     package var providerAccountId: String?
     package var email: String?
     package var label: String?
+    package var plan: String?
     package var authType: AuthType
     package var scopes: [String]
     package var tokenType: String
@@ -101,6 +102,7 @@ extension SecretBundle {
         writer.member("providerAccountId", .optional(facts.providerAccountId))
         writer.member("email", .optional(facts.email))
         writer.member("label", .optional(facts.label))
+        writer.member("plan", .optional(facts.plan))
         writer.member("authType", .string(facts.authType.rawValue))
         writer.member("scopes", .strings(facts.scopes))
         writer.member("tokenType", .string(facts.tokenType))
@@ -150,6 +152,7 @@ extension BundleFacts {
             providerAccountId = try reader.optionalText("providerAccountId")
             email = try reader.optionalText("email")
             label = try reader.optionalText("label")
+            plan = try reader.optionalText("plan")
             scopes = try reader.texts("scopes")
             tokenType = try reader.text("tokenType")
             expiresAt = try reader.optionalTime("expiresAt")
@@ -159,7 +162,7 @@ extension BundleFacts {
     }
 
     private static let names = [
-        "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "authType", "scopes", "tokenType",
+        "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "plan", "authType", "scopes", "tokenType",
         "clientId", "issuer", "origins", "obtainedAt", "expiresAt", "generation",
     ]
 }

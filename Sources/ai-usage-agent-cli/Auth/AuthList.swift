@@ -25,14 +25,14 @@ struct AuthList: AsyncParsableCommand {
             return
                 "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(provider ?? "codex")"
         }
-        var table = Table(["", "PROVIDER", "ACCOUNT", "PLAN", "STATUS", "TOKEN", "SOURCE", "ID"])
+        var table = Table(["", "PROVIDER", "LABEL", "EMAIL", "PLAN", "AUTH", "STATUS", "TOKEN EXPIRES", "SOURCE", "ID", "ACCOUNT KEY"])
         for listing in listings {
             let record = listing.record
-            let left = record.expiresAt.map { $0 - context.now }
             table.add([
-                listing.defaultReason == nil ? "" : "*", record.provider, record.displayName, record.plan ?? "-",
+                listing.defaultReason == nil ? "" : "*", record.provider, record.label ?? "-", record.email ?? "-", record.plan ?? "-",
+                record.authType.rawValue,
                 record.status.rawValue + (record.statusReason.map { " (\($0))" } ?? "") + (record.insecure ? " insecure" : ""),
-                left.map { $0 > 0 ? "\(Moments.length($0)) left" : "expired" } ?? "-", record.source, record.id,
+                record.expiresAt.map { Moments.until($0, now: context.now) } ?? "-", record.source, record.id, record.accountKey,
             ])
         }
         let reasons = listings.compactMap { listing in

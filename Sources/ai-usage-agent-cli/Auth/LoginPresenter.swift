@@ -10,14 +10,8 @@ struct LoginPresenter: LoginPresenting {
     let readsStandardInput: Bool
 
     func present(url: String, redirect: String, isListening: Bool) async {
-        let opener = opensBrowser ? browser : nil
-        if let opener {
-            do throws(ChildProcess.Failure) {
-                try ChildProcess.start(opener + [url], environment: context.environment.all)
-                context.output.note("Opening your browser for \(provider). If nothing opens, go to:")
-            } catch {
-                context.output.note("The browser could not be started (\(error)). Open this address yourself:")
-            }
+        if opensBrowser, start(browsers, url) {
+            context.output.note("Opening your browser for \(provider). If nothing opens, go to:")
         } else {
             context.output.note("Open this address in a browser to log in to \(provider):")
         }
@@ -37,13 +31,27 @@ struct LoginPresenter: LoginPresenting {
 
     private var isRemote: Bool { context.environment["SSH_CONNECTION"] != nil || context.environment["SSH_TTY"] != nil }
 
-    /// $BROWSER (its first program), else xdg-open where there is a display and nobody sits at the far end of SSH.
-    private var browser: [String]? {
-        if let browser = context.environment["BROWSER"] {
-            let first = browser.split(separator: ":").first.map(String.init) ?? browser
-            return first.split(separator: " ").filter { $0 != "%s" }.map(String.init)
+    /// The programs of $BROWSER in turn, else xdg-open where there is a display and nobody sits at the far end of SSH.
+    private var browsers: [[String]] {
+        if let listed = context.environment["BROWSER"] {
+            return listed.split(separator: ":").map { $0.split(separator: " ").map(String.init) }.filter { !$0.isEmpty }
         }
         let hasDisplay = context.environment["DISPLAY"] != nil || context.environment["WAYLAND_DISPLAY"] != nil
-        return hasDisplay && !isRemote ? ["xdg-open"] : nil
+        return hasDisplay && !isRemote ? [["xdg-open"]] : []
+    }
+
+    /// Starts the first that can be started, by argument vector: the address takes the place of %s, or comes last.
+    private func start(_ programs: [[String]], _ url: String) -> Bool {
+        for program in programs {
+            let arguments = program.contains("%s") ? program.map { $0 == "%s" ? url : $0 } : program + [url]
+            do throws(ChildProcess.Failure) {
+                try ChildProcess.start(arguments, environment: context.environment.all)
+                return true
+            } catch {
+                // The reason is shown; the address, which holds the state, is not.
+                context.output.note("\(program[0]) could not be started: \(error.reason)")
+            }
+        }
+        return false
     }
 }

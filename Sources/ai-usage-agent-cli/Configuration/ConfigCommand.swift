@@ -78,6 +78,10 @@ struct ConfigValidate: AsyncParsableCommand {
         if context.configuration.timeoutSeconds > 30 { notes.append("network.timeoutSeconds is above 30; token requests use 30") }
         context.output.result(
             ["schemaVersion": 1, "path": .string(context.paths.configurationFile), "valid": true, "notes": .strings(notes)],
-            text: (["\(context.paths.configurationFile) is valid"] + notes.map { "note: " + $0 }).joined(separator: "\n"))
+            text: ([
+                PublicFile.read(context.paths.configurationFile, limit: 1 << 20) == nil
+                    ? "there is no \(context.paths.configurationFile); the defaults are in force"
+                    : "\(context.paths.configurationFile) is valid"
+            ] + notes.map { "note: " + $0 }).joined(separator: "\n"))
     }
 }

@@ -31,6 +31,7 @@ struct StatusCommand: AsyncParsableCommand {
     {
         let style = context.output.style
         var lines = ["\(style.bold("vault"))  \(VaultStatus.line(inspection, context))"]
+        lines.append("\(style.bold("agent"))  none; every command works by itself")
         if inspection.pending > 0 {
             lines.append(
                 "       " + style.yellow("\(inspection.pending) refresh waits in the journal; the next token or refresh commits it"))

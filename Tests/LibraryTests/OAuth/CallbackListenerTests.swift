@@ -8,10 +8,12 @@ struct CallbackListenerTests {
     static let state = "the-state-of-this-login"
 
     /// A listener on any port, already answering.
-    static func start() throws -> CallbackListener {
+    static func start(lingering: Duration = CallbackListener.lingering) throws -> CallbackListener {
         let rule = RedirectRule(host: "127.0.0.1", path: "/callback", ports: [])
         let listener = try #require(try CallbackListener.bind(rule, only: nil))
-        listener.start(rule, CallbackFields(state: state, issuer: nil, issuerIsRequired: false), serverOrigin: nil)
+        listener.start(
+            rule, CallbackFields(state: state, issuer: nil, issuerIsRequired: false), serverOrigin: nil,
+            lingering: lingering)
         return listener
     }
 
@@ -54,13 +56,13 @@ struct CallbackListenerTests {
 
     @Test("After the hit only /done is answered, a second callback does not count, and then nobody listens any more")
     func afterTheHit() async throws {
-        let listener = try CallbackListenerTests.start()
+        let listener = try CallbackListenerTests.start(lingering: .seconds(60))
         let port = listener.port
         let requests = [
             CallbackListenerTests.callback("first", port: port), CallbackListenerTests.callback("second", port: port),
             CallbackListenerTests.get("/done", port: port),
         ]
-        // Connected before the first one is sent: the page is served for two seconds only.
+        // Connected before the first one is sent: the page is served for a while only.
         let answers = await onOwnThread {
             requests.map { (OAuthBrowser(.v4, port: port), $0) }.map { browser, request in
                 browser?.send(request)

@@ -56,18 +56,23 @@ struct RefreshFailureTests {
         let step: OAuthServer.Step
         let code: OAuthError.Code
         var retryAfter: Int?
+        var postpones = false
         var testDescription: String { name }
     }
 
     static let troubles: [Trouble] = [
-        .init(name: "500", step: .reply(500, ""), code: .providerUnavailable),
+        .init(name: "500", step: .reply(500, ""), code: .providerUnavailable, postpones: true),
         .init(
             name: "503 with Retry-After", step: .reply(503, "{}", headers: ["retry-after": "17"]), code: .providerUnavailable,
-            retryAfter: 17),
-        .init(name: "429", step: .reply(429, "", headers: ["retry-after": "60"]), code: .rateLimited, retryAfter: 60),
-        .init(name: "403 page", step: .reply(403, "<html>", headers: ["content-type": "text/html"]), code: .providerUnavailable),
-        .init(name: "404", step: .reply(404, ""), code: .providerUnavailable),
-        .init(name: "307", step: .reply(307, "", headers: ["location": "https://evil.example/token"]), code: .providerUnavailable),
+            retryAfter: 17, postpones: true),
+        .init(name: "429", step: .reply(429, "", headers: ["retry-after": "60"]), code: .rateLimited, retryAfter: 60, postpones: true),
+        .init(
+            name: "403 page", step: .reply(403, "<html>", headers: ["content-type": "text/html"]), code: .providerUnavailable,
+            postpones: true),
+        .init(name: "404", step: .reply(404, ""), code: .providerUnavailable, postpones: true),
+        .init(
+            name: "307", step: .reply(307, "", headers: ["location": "https://evil.example/token"]), code: .providerUnavailable,
+            postpones: true),
         .init(name: "client refused", step: .reply(401, #"{"error":"invalid_client"}"#), code: .clientRefused),
         .init(name: "200 cut", step: .reply(200, #"{"access_token":"at-2","refr"#), code: .providerUnavailable),
         .init(name: "200 page", step: .reply(200, "<html>", headers: ["content-type": "text/html"]), code: .providerUnavailable),
@@ -77,7 +82,7 @@ struct RefreshFailureTests {
         .init(name: "too large", step: .failure(.tooLarge, sent: true), code: .providerUnavailable),
     ]
 
-    @Test("A useless answer sends the body once, changes nothing that is stored and is forgotten by the next call", arguments: troubles)
+    @Test("A useless answer sends the body once, changes no token, and is asked about again when its time has come", arguments: troubles)
     func transient(_ trouble: Trouble) async throws {
         let house = try await VaultHouse()
         let account = try await house.expiredAccount()
@@ -89,8 +94,21 @@ struct RefreshFailureTests {
         #expect(error?.remedy != nil)
         #expect(await house.server.count == 1)
         #expect(try await house.stored(account) == .init(access: "at-1", refresh: "rt-1", generation: 1))
-        #expect(try house.record(account) == before)
+        var after = try #require(try house.record(account))
+        let postponed = after.retryAt
+        after.retryAt = nil
+        after.retryCount = 0
+        #expect(after == before)
         #expect(house.clock.slept.isEmpty)
+
+        // A whole answer that was of no use keeps automatic refreshes away for a while; an answer that never came does not.
+        #expect((postponed != nil) == trouble.postpones)
+        if let postponed {
+            #expect(postponed == house.clock.now.wholeSeconds + (trouble.retryAfter ?? 5))
+            #expect(await house.refusal(account)?.retryAfter == trouble.retryAfter ?? 5)
+            #expect(await house.server.count == 1)
+            house.clock.advance(trouble.retryAfter ?? 5)
+        }
 
         await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
         #expect(try await house.token(account).text == "at-2")

@@ -115,7 +115,7 @@ struct RefreshRecoveryTests {
         try await house.leaveResult(account, generation: generation, access: "at-x", refresh: "rt-x", spent: spent)
         let error = await house.refusal(account)
         #expect(error?.code == .vault(.corrupt))
-        #expect(error?.message.contains("ahead") == true)
+        #expect(error?.message.contains("does not fit the vault") == true)
         #expect(error?.remedy != nil)
         #expect(try await house.isPending(account))
         #expect(try await house.stored(account)?.access == "at-1")

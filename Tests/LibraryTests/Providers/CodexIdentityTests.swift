@@ -22,13 +22,13 @@ struct CodexIdentityTests {
     @Test("Both tokens together name the user, the workspace, the plan, the e-mail and the person")
     func both() {
         let identity = CodexIdentity().identity(
-            idToken: CodexIdentityTests.token(CodexIdentityTests.full, ["email": "ada@example.org", "name": "Ada Example"]),
+            idToken: CodexIdentityTests.token(CodexIdentityTests.full, ["email": "ada@example.org", "preferred_username": "ada"]),
             accessToken: CodexIdentityTests.token(CodexIdentityTests.full))
         #expect(identity?.accountKey == "\(CodexIdentityTests.user)__\(CodexIdentityTests.account)")
         #expect(identity?.providerAccountId == CodexIdentityTests.account)
         #expect(identity?.email == "ada@example.org")
         #expect(identity?.plan == "plus")
-        #expect(identity?.name == "Ada Example")
+        #expect(identity?.name == "ada")
     }
 
     @Test("The access token alone gives the same key, and its profile the e-mail")

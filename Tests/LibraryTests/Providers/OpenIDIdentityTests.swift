@@ -7,7 +7,7 @@ import Testing
 struct OpenIDIdentityTests {
     /// id_token, access token, configured issuer, key, e-mail, name.
     static let rows: [(JSONValue?, JSONValue?, String?, String?, String?, String?)] = [
-        (["iss": "https://a", "sub": "s", "email": "ada@example.org", "name": "Ada"], nil, nil, "https://a#s", "ada@example.org", "Ada"),
+        (["iss": "https://a", "sub": "s", "email": "ada@example.org", "name": "Ada"], nil, nil, "https://a#s", "ada@example.org", "s"),
         (["iss": "https://a", "sub": "s", "preferred_username": "ada", "name": "Ada"], nil, "https://b", "https://a#s", nil, "ada"),
         (["sub": "s"], nil, "https://b", "https://b#s", nil, "s"), (["sub": "s"], nil, nil, nil, nil, nil),
         (["iss": "https://a", "sub": "s"], ["iss": "https://x", "sub": "y"], nil, "https://a#s", nil, "s"),
@@ -17,7 +17,7 @@ struct OpenIDIdentityTests {
         (["iss": "https://a", "email": "ada@example.org"], nil, nil, nil, nil, nil), (nil, nil, "https://b", nil, nil, nil),
     ]
 
-    @Test("The key is issuer and subject, never the e-mail; the name is what people would call it", arguments: 0..<11)
+    @Test("The key is issuer and subject, never the e-mail; the name is preferred_username, else the subject", arguments: 0..<11)
     func identity(_ index: Int) {
         #expect(OpenIDIdentityTests.rows.count == 11)
         let (id, access, issuer, key, email, name) = OpenIDIdentityTests.rows[index]
