@@ -31,6 +31,14 @@ int clinux_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
+void clinux_fill_standard_streams(void) {
+    for (int descriptor = 0; descriptor < 3; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+        // The lowest free number is the one we look at; output to it fails, as it would have.
+        (void)open("/dev/null", O_RDONLY);
+    }
+}
+
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 void clinux_eventfd_signal(int descriptor) { (void)eventfd_write(descriptor, 1); }
@@ -58,6 +66,9 @@ int clinux_echo_off(int descriptor) {
     atomic_store(&saved_descriptor, descriptor);
     now.c_lflag &= ~(tcflag_t)ECHO;
     now.c_lflag |= ECHONL;
+    // A stopped or dumped program would leave the echo off.
+    now.c_cc[VSUSP] = _POSIX_VDISABLE;
+    now.c_cc[VQUIT] = _POSIX_VDISABLE;
     return tcsetattr(descriptor, TCSAFLUSH, &now);
 }
 
@@ -88,7 +99,7 @@ static void on_signal(int signal) {
 }
 
 int clinux_install_interrupts(const char *notice) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     deferral_notice = notice;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction action, old;

@@ -54,6 +54,12 @@ struct CommandContext {
         return paths
     }
 
+    /// What other programs get of the environment: nothing that holds a token or leads to one.
+    var childEnvironment: [String: String] {
+        let ours = Set(configuration.providers.values.compactMap(\.environmentVariable) + ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"])
+        return environment.all.filter { !ours.contains($0.key) && !$0.key.hasPrefix("AI_USAGE_AGENT_") }
+    }
+
     var now: Timestamp { TimeSource.system.now() }
 }
 

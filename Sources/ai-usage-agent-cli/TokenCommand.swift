@@ -37,6 +37,7 @@ struct TokenCommand: AsyncParsableCommand {
         }
         if let warning = held.warning { context.output.note("warning: " + warning) }
         // Written from protected memory; the token never becomes a String.
+        let isWritten: Bool
         if global.json {
             var writer = SecretJSONWriter()
             writer.member("schemaVersion", 1)
@@ -47,12 +48,12 @@ struct TokenCommand: AsyncParsableCommand {
             writer.member("accessToken", secret: held.accessToken)
             writer.member("tokenType", .string(held.facts.tokenType))
             writer.member("expiresAt", .optional(held.facts.expiresAt?.description))
-            writer.finish().withBytes { Terminal.write($0, to: .output) }
+            isWritten = writer.finish().withBytes { Terminal.write($0, to: .output) }
         } else {
             if header { Terminal.write("Authorization: Bearer ", to: .output) }
-            held.accessToken.withBytes { Terminal.write($0, to: .output) }
+            isWritten = held.accessToken.withBytes { Terminal.write($0, to: .output) }
         }
-        Terminal.write("\n", to: .output)
+        if !isWritten || !Terminal.write("\n", to: .output) { Output.failed() }
         if selection.account != nil {
             // A note that cannot be written must not cost the caller a token that is already out.
             do throws(OAuthError) { try await context.service.noteUse(of: account) } catch {

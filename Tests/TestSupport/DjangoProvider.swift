@@ -3,11 +3,11 @@ import Platform
 
 /// django-oauth-toolkit, running: a real OAuth server that this project did not write (Tests/EndToEndTests/Servers).
 package final class DjangoProvider: Sendable {
-    /// A Python with Tests/EndToEndTests/Servers/requirements.txt: `AUA_PYTHON`, which `make test` sets, else a venv of
-    /// this machine; nil if there is none.
+    /// A Python with Tests/EndToEndTests/Servers/requirements.txt: `AUA_PYTHON`, which `make test` sets, else the
+    /// checkout's own .venv; nil if there is none.
     package static let python: String? = {
         let named = ProcessEnvironment.current()["AUA_PYTHON"]
-        return [named, Program.repository + "/.venv/bin/python", "/tmp/sysvenv/bin/python"].compactMap { $0 }.first {
+        return [named, Program.repository + "/.venv/bin/python"].compactMap { $0 }.first {
             access($0, X_OK) == 0
         }
     }()

@@ -27,6 +27,10 @@ int clinux_die_with_parent(int signal);
 /// accept4(2) with SOCK_CLOEXEC | SOCK_NONBLOCK.
 int clinux_accept(int listener);
 
+/// Opens /dev/null on those of the descriptors 0 to 2 that are closed: nothing that is opened later may be taken for
+/// standard output.
+void clinux_fill_standard_streams(void);
+
 /// pipe2(2) with O_CLOEXEC.
 int clinux_pipe(int *_Nonnull ends);
 
@@ -37,7 +41,7 @@ void clinux_eventfd_signal(int descriptor);
 /// f_type of the file system that holds the descriptor (statfs(2)); -1 on failure.
 int64_t clinux_filesystem_magic(int descriptor);
 
-/// Lets SIGINT, SIGTERM and SIGHUP end the process with exit code 128 + signal, after putting the terminal's
+/// Lets SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process with exit code 128 + signal, after putting the terminal's
 /// echo back, but never while a section opened by clinux_defer_interrupts is open: a rotated token must reach
 /// the disk first. While deferred, the first signal writes `notice` to stderr.
 int clinux_install_interrupts(const char *_Nonnull notice);

@@ -27,10 +27,12 @@ package struct Discovery: Sendable {
                 "the server at \(issuer) calls itself \(TerminalText.escape(document["issuer"].string ?? "nothing"))",
                 remedy: "set the issuer of \(client.provider) in config.json to exactly what the server calls itself")
         }
+        let issuerIsSecure = address.isSecure
         func endpoint(_ name: String, _ member: String) throws(OAuthError) -> WebAddress? {
             if let override = overrides[name] { return override }
             guard let text = document[member].string else { return nil }
-            guard let address = WebAddress(text), address.isAcceptable else {
+            // A document must not send an https issuer's codes to a plain port, not even on this machine.
+            guard let address = WebAddress(text), address.isSecure || (address.isLoopback && !issuerIsSecure) else {
                 throw OAuthError(.configurationInvalid, "the server names an unusable \(member): \(TerminalText.escape(text))")
             }
             return address
@@ -60,7 +62,7 @@ package struct Discovery: Sendable {
         guard let response = try? await http.send(request), response.status == 200,
             let document = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
             document["issuer"].string == issuer, let found = document["revocation_endpoint"].string.flatMap({ WebAddress($0) }),
-            found.isAcceptable
+            found.isSecure || !address.isSecure && found.isLoopback
         else { return nil }
         return found
     }

@@ -74,6 +74,8 @@ package struct OAuthClient: Sendable {
     package var clientId: String
     /// The client id was seen in use and never given to us: dry runs and docs say so.
     package var clientIdIsObserved = false
+    /// Given by the person for this login, not by configuration.
+    package var clientIdIsExplicit = false
     package var scopes: [String]
     package var issuer: String?
     /// Nil until discovery.

@@ -169,8 +169,17 @@ package final class CallbackListener: Sendable {
             }
             connections.removeAll { over.contains(ObjectIdentifier($0)) || isDone && !$0.isDraining }
             for index in ready where index >= 1 && index <= sockets.count {
+                var accepted = 0
+                defer {
+                    // Ready, and nothing to be had: no descriptors are left. Without a pause this would be a busy loop.
+                    if accepted == 0 { _ = Poller.wait([wake.interest], .milliseconds(100)) }
+                }
                 while let socket = sockets[index - 1].socket.accept() {
-                    if connections.count >= CallbackListener.connectionLimit { connections.removeFirst() }
+                    accepted += 1
+                    if connections.count >= CallbackListener.connectionLimit {
+                        // Whoever has said nothing yet goes first.
+                        connections.remove(at: connections.firstIndex { $0.head.isEmpty } ?? 0)
+                    }
                     connections.append(Connection(socket, deadline: clock() + CallbackListener.requestPatience))
                 }
             }

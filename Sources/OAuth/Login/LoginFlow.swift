@@ -165,6 +165,9 @@ package struct LoginFlow: Sendable {
         case .granted(let tokens):
             let now = time.now()
             let idClaims = Claims.decode(optional: tokens.idToken)
+            if request.client.isOpenID, tokens.idToken != nil, idClaims == nil {
+                throw OAuthError(.providerUnavailable, "the id_token of \(provider) cannot be read", remedy: "check issuer in config.json")
+            }
             if request.client.isOpenID, request.client.scopes.contains("openid"), let claims = idClaims {
                 let problem = Claims.problem(
                     idToken: claims, issuer: request.client.issuer, clientId: request.client.clientId, nonce: request.nonce, now: now)

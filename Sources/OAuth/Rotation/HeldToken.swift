@@ -19,7 +19,13 @@ package final class HeldToken: Sendable {
 
 extension BundleFacts {
     /// Of the access token; a token that never said when it ends counts as living.
-    package func secondsLeft(at now: Timestamp) -> Int { expiresAt.map { $0 - now } ?? 86400 }
+    ///
+    /// Never more than its whole lifetime; and nothing for a token that was obtained in the future: the clock was wrong
+    /// then, so its end says nothing either. That costs one refresh.
+    package func secondsLeft(at now: Timestamp) -> Int {
+        if obtainedAt - now > 60 { return 0 }
+        return min(expiresAt.map { $0 - now } ?? 86400, lifetime)
+    }
 
     /// Whole lifetime of the access token in seconds.
     var lifetime: Int { expiresAt.map { $0 - obtainedAt } ?? 86400 }

@@ -29,6 +29,7 @@ struct RefreshFlight: Sendable {
             extendLifetime(flightLock)
             extendLifetime(lock)
         }
+        try await refuseKeptAside()
         let waiting = try await onVault { () async throws(VaultError) in
             try await JournalRecovery(open: open, logger: logger).run(account.id)
         }
@@ -81,10 +82,12 @@ struct RefreshFlight: Sendable {
             throw OAuthError.dead(account, record.statusReason ?? "refused")
         }
         if case .live = demand { try RefreshBackoff.check(metadata.account(id: account.id), now: time.now()) }
+        var client = client
+        if bundle.facts.clientIdIsExplicit { client.clientId = bundle.facts.clientId }
         try checkOrigins(bundle.facts, client)
         try await onVault { () throws(VaultError) in try vault.checkFilesystem() }
         let nonce = try await onVault { () throws(VaultError) in
-            try open.journal.prepare(account.id, tokenSizes: bundle.accessToken.count + refreshToken.count)
+            try open.journal.prepare(account.id, tokenSizes: bundle.tokenSizes)
         }
         guard lock.isValid else {
             throw OAuthError(.vault(.busy), "the account's lock file was removed while it was held", remedy: "run the command again")
@@ -183,6 +186,23 @@ struct RefreshFlight: Sendable {
         try await onVault { () throws(VaultError) in try journal.clear(account.id) }
         logger.info("refreshed", metadata: ["account": "\(account.id)", "generation": "\(next.facts.generation)"])
         return HeldToken(next)
+    }
+
+    /// Tokens of another account that an earlier flight kept aside: the token they were paid with is spent, whether or not
+    /// that flight could still write it down.
+    private func refuseKeptAside() async throws(OAuthError) {
+        guard let result = try await onVault({ () throws(VaultError) in try open.journal.read(account.id) }),
+            result.bundle.facts.accountKey != account.accountKey,
+            let stored = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) })
+        else { return }
+        switch stored.refreshToken {
+        case .some(let token) where open.keys.fingerprint(of: token) == result.spentFingerprint:
+            let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
+            if metadata.account(id: account.id)?.refusedFingerprint != result.spentFingerprint {
+                try await remember(refusal: "identity_mismatch", result.spentFingerprint)
+            }
+        default: break
+        }
     }
 
     /// The account key that the new tokens name, if it is another one than the stored. Tokens that name nobody pass.

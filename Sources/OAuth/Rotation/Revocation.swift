@@ -9,7 +9,7 @@ struct Revocation: Sendable {
     func revoke(_ bundle: borrowing SecretBundle, client: OAuthClient) async throws(OAuthError) -> String? {
         guard let address = try client.knownEndpoints().revocation else { return "\(client.provider) has no revocation endpoint" }
         guard bundle.facts.origins["revocation"] == address.origin else {
-            throw OAuthError.originChanged(client.provider, "revocation endpoint")
+            return OAuthError.originChanged(client.provider, "revocation endpoint").message
         }
         var request = HTTPRequest(.post, address.description, deadline: .seconds(10))
         switch bundle.refreshToken {

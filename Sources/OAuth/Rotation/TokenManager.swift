@@ -108,6 +108,7 @@ package actor TokenManager {
         let keyed =
             identity.accountKey.hasPrefix("opaque#") ? "opaque-" + open.keys.fingerprint(of: login.tokens.accessToken).prefix(8) : nil
         facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name ?? keyed : nil)
+        facts.clientIdIsExplicit = login.client.clientIdIsExplicit
         facts.scopes = login.tokens.scopes ?? login.client.scopes
         facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
         facts.expiresAt =
@@ -134,7 +135,6 @@ package actor TokenManager {
         record.apply(bundle)
         let final = record
         try await onVault { () async throws(VaultError) in
-            try open.journal.clear(id)
             try await open.commit(bundle) { metadata in
                 if metadata.account(id: id) == nil {
                     metadata.accounts.append(final)
@@ -142,30 +142,42 @@ package actor TokenManager {
                     metadata.updateAccount(id: id) { $0 = final }
                 }
             }
+            // Only now: until this login is in the store, a result that waits there may be the newest token there is.
+            try open.journal.clear(id)
         }
         logger.info("login stored", metadata: ["provider": "\(provider)", "account": "\(id)"])
         return Adoption(account: final, isNew: known == nil)
     }
 
-    /// Removes an account from both stores. What the server thinks of its tokens does not change.
-    package func remove(_ account: AccountRecord) async throws(OAuthError) {
+    /// Removes an account from both stores, after telling the server (RFC 7009) if `client` is given. Nobody refreshes in
+    /// between: the token that is revoked is the newest there is.
+    ///
+    /// - Returns: why the server did not accept the revocation; nil if it did or was not asked.
+    @discardableResult
+    package func remove(_ account: AccountRecord, revokingAt client: OAuthClient? = nil) async throws(OAuthError) -> String? {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
         let lock = try await onVault { () async throws(VaultError) in
             try await open.lock(provider: account.provider, accountKey: account.accountKey)
         }
         defer { extendLifetime(lock) }
-        try await onVault { () async throws(VaultError) in try await open.remove(account.id) }
-    }
-
-    /// Tells the server that the login is over (RFC 7009).
-    ///
-    /// - Returns: what the server answered, for people; nil if it accepted.
-    package func revoke(_ account: AccountRecord, client: OAuthClient) async throws(OAuthError) -> String? {
-        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
-        guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
-            return "there is no token left to revoke"
+        var warning: String?
+        if let client {
+            _ = try await onVault { () async throws(VaultError) in
+                try await JournalRecovery(open: open, logger: logger).run(account.id)
+            }
+            // A result that could not be committed holds the newest token.
+            let waiting = try await onVault { () throws(VaultError) in try open.journal.read(account.id) }
+            let stored = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
+            if let waiting {
+                warning = try await Revocation(http: http).revoke(waiting.bundle, client: client)
+            } else if let stored {
+                warning = try await Revocation(http: http).revoke(stored, client: client)
+            } else {
+                warning = "there is no token left to revoke"
+            }
         }
-        return try await Revocation(http: http).revoke(bundle, client: client)
+        try await onVault { () async throws(VaultError) in try await open.remove(account.id) }
+        return warning
     }
 }
 

@@ -36,7 +36,7 @@ package struct TokenEndpoint: Sendable {
         WebAddress.encode(secret: code, into: &body)
         body.append("&code_verifier=")
         WebAddress.encode(secret: verifier, into: &body)
-        return try await post(body.finish(), client, deadline)
+        return try await post(body.finish(), client, deadline, [Sent(code), Sent(verifier)])
     }
 
     /// RFC 6749 section 6; the scope is left out, so that it stays what was granted.
@@ -48,23 +48,36 @@ package struct TokenEndpoint: Sendable {
         var body = SecretBuffer(capacity: 4096)
         body.append("grant_type=refresh_token&client_id=" + WebAddress.encode(client.clientId) + "&refresh_token=")
         WebAddress.encode(secret: refreshToken, into: &body)
-        return try await post(body.finish(), client, within)
+        return try await post(body.finish(), client, within, [Sent(refreshToken)])
     }
 
-    private func post(_ body: consuming SecretBytes, _ client: OAuthClient, _ within: Duration) async throws(OAuthError) -> TokenOutcome {
+    private func post(_ body: consuming SecretBytes, _ client: OAuthClient, _ within: Duration, _ secrets: [Sent]) async throws(OAuthError)
+        -> TokenOutcome
+    {
         var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: min(deadline, within))
         request.contentType = "application/x-www-form-urlencoded"
         request.body = consume body
         do throws(HTTPFailure) {
-            return TokenEndpoint.classify(try await http.send(request), client)
+            let response = try await http.send(request)
+            // A server that repeats what it was sent must not get it printed or stored.
+            let echoes = secrets.contains { secret in response.body.withBytes { body in secret.secret.withBytes { body.contains($0) } } }
+            return TokenEndpoint.classify(response, client, quoting: !echoes)
         } catch {
             if error.kind == .configuration { throw OAuthError(.network, error.description) }
             return error.mayHaveBeenSent ? .ambiguous(reason: error.description) : .notSent(reason: error.description)
         }
     }
 
+    /// A secret of the request, kept until the answer is judged.
+    private final class Sent: Sendable {
+        let secret: SecretBytes
+        init(_ secret: borrowing SecretBytes) { self.secret = secret.duplicate() }
+    }
+
     /// The class of a whole answer.
-    static func classify(_ response: consuming HTTPResponse, _ client: OAuthClient) -> TokenOutcome {
+    ///
+    /// - Parameter quoting: may the server's own words be passed on? Its known codes always are.
+    static func classify(_ response: consuming HTTPResponse, _ client: OAuthClient, quoting: Bool = true) -> TokenOutcome {
         let status = response.status
         let retryAfter = response.retryAfter
         if (200..<300).contains(status) {
@@ -74,14 +87,17 @@ package struct TokenEndpoint: Sendable {
         }
         let isHTML = response.isHTML
         let problem = ServerProblem(response.body)
-        let words = "the server answered \(status)" + (problem.map { ": \($0.description)" } ?? (isHTML ? " with a web page" : ""))
+        let quoted = quoting ? problem?.description : nil
+        let words = "the server answered \(status)" + (quoted.map { ": \($0)" } ?? (isHTML ? " with a web page" : ""))
         switch status {
         case 400, 401:
             if let code = problem?.code {
                 if refusals.contains(code) { return .refused(reason: code) }
                 if clientRefusals.contains(code) { return .clientRefused(reason: words) }
             }
-            if status == 401, client.treats401AsRefusal, !isHTML { return .refused(reason: problem?.code ?? "status 401") }
+            if status == 401, client.treats401AsRefusal, !isHTML {
+                return .refused(reason: quoting ? problem?.code ?? "status 401" : "status 401")
+            }
             return .transient(reason: words, retryAfter: retryAfter, rateLimited: false)
         case 429: return .transient(reason: words, retryAfter: retryAfter, rateLimited: true)
         default: return .transient(reason: words, retryAfter: retryAfter, rateLimited: false)

@@ -42,6 +42,7 @@ package struct FileLock: ~Copyable, Sendable {
     /// False if the file was removed or replaced: another process may hold "the same" lock.
     package var isValid: Bool {
         guard let status = try? descriptor.status(name), let now = directory.identity(of: name) else { return false }
-        return now.device == status.st_dev && now.inode == status.st_ino
+        // The folder itself may have been moved away, with the lock in it.
+        return now.device == status.st_dev && now.inode == status.st_ino && directory.isInPlace
     }
 }

@@ -180,6 +180,13 @@ package final class PrivateDirectory: Sendable {
         return status.st_mode & S_IFMT
     }
 
+    /// Whether the path still leads to the directory that is held open.
+    var isInPlace: Bool {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, let own = try? descriptor.status(path) else { return false }
+        return status.st_dev == own.st_dev && status.st_ino == own.st_ino
+    }
+
     /// Device and inode that the name leads to now; nil if it is gone.
     func identity(of name: String) -> (device: dev_t, inode: ino_t)? {
         var status = stat()

@@ -127,7 +127,8 @@ extension JSONValue {
             let children = tree.children(of: index)
             for at in stride(from: 0, to: children.count, by: 2) {
                 let name = String(decoding: JSONString.decode(text, tree.nodes[children[at]]), as: UTF8.self)
-                object[name] = JSONValue(tree, children[at + 1], text)
+                // The reader has refused names that come twice.
+                object.append(name, JSONValue(tree, children[at + 1], text))
             }
             self = .object(object)
         }

@@ -53,6 +53,9 @@ package struct JSONObject: Sendable, Equatable {
         }
     }
 
+    /// Adds a member whose name is known to be new; `subscript` would look for it first.
+    mutating func append(_ name: String, _ value: JSONValue) { members.append((name, value)) }
+
     package var names: [String] { members.map(\.name) }
 
     package static func == (a: JSONObject, b: JSONObject) -> Bool {

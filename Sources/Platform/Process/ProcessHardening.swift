@@ -10,6 +10,7 @@ package enum ProcessHardening {
     /// - Returns: what could not be done, for doctor; nothing of it stops the program.
     @discardableResult
     package static func apply() -> [String] {
+        clinux_fill_standard_streams()
         var problems: [String] = []
         if clinux_set_nondumpable() != 0 { problems.append("PR_SET_DUMPABLE was refused: \(errorText(errno))") }
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
@@ -33,7 +34,7 @@ package enum ProcessHardening {
 
 /// Signals that must not cut a rotation in half.
 package enum Interrupts {
-    /// SIGINT, SIGTERM and SIGHUP end the process with 128 + signal and the terminal's echo restored, but wait for the
+    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process with 128 + signal and the terminal's echo restored, but wait for the
     /// end of a `deferred` section first.
     package static func install() {
         // The text is read by the handler for the whole life of the process, so it is never freed.

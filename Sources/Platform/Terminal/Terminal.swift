@@ -81,20 +81,25 @@ package struct Terminal: Sendable {
         }
     }
 
-    /// Writes to a standard stream; an error (a closed pipe) is not ours to report.
-    package static func write(_ text: String, to stream: Stream) {
+    /// Writes to a standard stream.
+    ///
+    /// - Returns: false if not everything was taken (a full disk, a closed pipe).
+    @discardableResult
+    package static func write(_ text: String, to stream: Stream) -> Bool {
         let bytes = Array(text.utf8)
-        write(bytes.span, to: stream)
+        return write(bytes.span, to: stream)
     }
 
-    package static func write(_ bytes: Span<UInt8>, to stream: Stream) {
+    @discardableResult
+    package static func write(_ bytes: Span<UInt8>, to stream: Stream) -> Bool {
         var done = 0
         while done < bytes.count {
             let rest = bytes.extracting(done..<bytes.count)
             let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { return }
+            guard written > 0 else { return false }
             done += written
         }
+        return true
     }
 }

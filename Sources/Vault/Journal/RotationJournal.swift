@@ -21,7 +21,6 @@ package struct RotationJournal: Sendable {
     /// Magic, length (4 bytes, big-endian), SHA-256 of the sealed bytes.
     private static let headerSize = 16 + 4 + 32
     private static let purpose = "journal-1"
-    private static let defaultSize = 32768
     /// A sealed bundle above this is no record of ours.
     private static let limit = 1 << 20
 
@@ -38,12 +37,19 @@ package struct RotationJournal: Sendable {
     /// Takes the space for a RESULT and writes the nonce it will be bound to: before the request, while failing is free.
     package func prepare(_ accountId: String, tokenSizes: Int) throws(VaultError) -> [UInt8] {
         let nonce = Random.bytes(RotationJournal.nonceSize)
-        let size = max(RotationJournal.defaultSize, BlockFile.blockSize * (2 + tokenSizes * 2 / BlockFile.blockSize))
+        let size = RotationJournal.size(forTokens: tokenSizes)
         try translating { () throws(FileError) in
             let file = try BlockFile.open(accountId, in: directory, size: size)
             try file.write((RotationJournal.nonceMagic + nonce).span, at: 0, durable: false)
         }
         return nonce
+    }
+
+    /// Room for the largest answer a server may give (its body is cut at 64 KiB), what is kept of the old tokens, the facts
+    /// and the sealing: growing after the answer could fail on a full disk.
+    private static func size(forTokens tokenSizes: Int) -> Int {
+        let needed = BlockFile.blockSize + (64 << 10) + tokenSizes + (12 << 10)
+        return (needed + BlockFile.blockSize - 1) / BlockFile.blockSize * BlockFile.blockSize
     }
 
     /// Makes the new bundle durable. After this returns, a crash at any point keeps it.
@@ -70,7 +76,7 @@ package struct RotationJournal: Sendable {
         record += sealed
         let nonceBlock = RotationJournal.nonceMagic + nonce
         try translating { () throws(FileError) in
-            let file = try BlockFile.open(bundle.facts.accountId, in: directory, size: RotationJournal.defaultSize)
+            let file = try BlockFile.open(bundle.facts.accountId, in: directory, size: RotationJournal.size(forTokens: 0))
             try file.write(nonceBlock.span, at: 0, durable: false)
             try file.write(record.span, at: BlockFile.blockSize, durable: true)
         }
@@ -113,7 +119,8 @@ package struct RotationJournal: Sendable {
     package func clear(_ accountId: String) throws(VaultError) {
         try translating { () throws(FileError) in
             guard let file = try BlockFile.open(existing: accountId, in: directory) else { return }
-            let zeroes = [UInt8](repeating: 0, count: try file.size)
+            // Without its magic and nonce the rest is ciphertext that nothing looks at.
+            let zeroes = [UInt8](repeating: 0, count: 2 * BlockFile.blockSize)
             try file.write(zeroes.span, at: 0, durable: false)
         }
     }

@@ -56,7 +56,9 @@ struct MetadataReader {
     }
 
     mutating func count(_ name: String) throws(Problem) -> Int {
-        guard let number = take(name).number?.integer, number >= 0 else { throw problem(name, "is no whole number") }
+        guard let number = take(name).number?.integer, (0..<1 << 53).contains(number) else {
+            throw problem(name, "is no whole number that makes sense")
+        }
         return number
     }
 

@@ -13,6 +13,8 @@ package struct BundleFacts: Sendable, Equatable {
     package var scopes: [String]
     package var tokenType: String
     package var clientId: String
+    /// The person gave the client id at login; configuration does not overrule it.
+    package var clientIdIsExplicit = false
     package var issuer: String?
     /// The origins of the endpoints as they were at login ("token", "usage", …): a token goes nowhere else.
     package var origins: [String: String]
@@ -61,6 +63,17 @@ package struct SecretBundle: ~Copyable, Sendable {
             idToken: SecretBundle.duplicate(idToken))
     }
 
+    /// Bytes of all tokens together.
+    package var tokenSizes: Int {
+        func size(_ secret: borrowing SecretBytes?) -> Int {
+            switch secret {
+            case .some(let bytes): return bytes.count
+            case .none: return 0
+            }
+        }
+        return accessToken.count + size(refreshToken) + size(idToken)
+    }
+
     package static func duplicate(_ secret: borrowing SecretBytes?) -> SecretBytes? {
         switch secret {
         case .some(let bytes): return bytes.duplicate()
@@ -107,6 +120,7 @@ extension SecretBundle {
         writer.member("scopes", .strings(facts.scopes))
         writer.member("tokenType", .string(facts.tokenType))
         writer.member("clientId", .string(facts.clientId))
+        if facts.clientIdIsExplicit { writer.member("clientIdIsExplicit", true) }
         writer.member("issuer", .optional(facts.issuer))
         writer.member("origins", .object(origins))
         writer.member("obtainedAt", .string(facts.obtainedAt.description))
@@ -153,6 +167,7 @@ extension BundleFacts {
             email = try reader.optionalText("email")
             label = try reader.optionalText("label")
             plan = try reader.optionalText("plan")
+            clientIdIsExplicit = try reader.flag("clientIdIsExplicit")
             scopes = try reader.texts("scopes")
             tokenType = try reader.text("tokenType")
             expiresAt = try reader.optionalTime("expiresAt")
@@ -163,6 +178,6 @@ extension BundleFacts {
 
     private static let names = [
         "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "plan", "authType", "scopes", "tokenType",
-        "clientId", "issuer", "origins", "obtainedAt", "expiresAt", "generation",
+        "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "generation",
     ]
 }

@@ -23,7 +23,7 @@ struct AuthList: AsyncParsableCommand {
     private func text(_ listings: [AccountListing], _ context: CommandContext) -> String {
         if listings.isEmpty {
             return
-                "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(provider ?? "codex")"
+                "No accounts\(provider.map { " of \(TerminalText.escape($0, limit: 60))" } ?? ""). Log in: ai-usage-agent auth login \(TerminalText.escape(provider ?? "codex", limit: 60))"
         }
         var table = Table(["", "PROVIDER", "LABEL", "EMAIL", "PLAN", "AUTH", "STATUS", "TOKEN EXPIRES", "SOURCE", "ID", "ACCOUNT KEY"])
         for listing in listings {

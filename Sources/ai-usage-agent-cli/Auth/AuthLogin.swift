@@ -43,6 +43,7 @@ struct AuthLogin: AsyncParsableCommand {
         if let clientId {
             client.clientId = clientId
             client.clientIdIsObserved = false
+            client.clientIdIsExplicit = true
         }
         if !scope.isEmpty { client.scopes = scope.flatMap { $0.split(separator: " ").map(String.init) } }
         if dryRun { return try await showDryRun(client, context) }

@@ -26,9 +26,7 @@ struct AuthLogout: AsyncParsableCommand {
         let accounts = try await chosen(name, context)
         var results: [ActionResult] = []
         for account in accounts {
-            var warning: String?
-            if revoke { warning = try await tellServer(account, context) }
-            try await attempt(name, account: account.id) { () async throws(OAuthError) in try await context.service.tokens.remove(account) }
+            let warning = try await remove(account, context)
             if let warning { context.output.note("warning: \(account.title): \(warning); it was removed here all the same") }
             results.append(ActionResult(account: account, action: "removed", warning: warning))
         }
@@ -50,13 +48,18 @@ struct AuthLogout: AsyncParsableCommand {
         return try await attempt { () throws(OAuthError) in try context.service.metadata() }.accounts.filter { $0.provider == name }
     }
 
-    private func tellServer(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
-        do throws(OAuthError) {
-            let client = try await context.service.client(try context.service.catalog.provider(account.provider), withRevocation: true)
-            return try await context.service.tokens.revoke(account, client: client)
-        } catch {
-            if case .vault = error.code { throw CommandFailure(error, provider: account.provider, account: account.id) }
-            return error.message
+    private func remove(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
+        var client: OAuthClient?
+        var warning: String?
+        if revoke {
+            // A server that cannot be found is no reason to keep the account here.
+            do throws(OAuthError) {
+                client = try await context.service.client(try context.service.catalog.provider(account.provider), withRevocation: true)
+            } catch { warning = error.message }
         }
+        let answer = try await attempt(account.provider, account: account.id) { () async throws(OAuthError) in
+            try await context.service.tokens.remove(account, revokingAt: client)
+        }
+        return warning ?? answer
     }
 }

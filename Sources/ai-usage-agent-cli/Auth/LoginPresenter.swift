@@ -45,7 +45,7 @@ struct LoginPresenter: LoginPresenting {
         for program in programs {
             let arguments = program.contains("%s") ? program.map { $0 == "%s" ? url : $0 } : program + [url]
             do throws(ChildProcess.Failure) {
-                try ChildProcess.start(arguments, environment: context.environment.all)
+                try ChildProcess.start(arguments, environment: context.childEnvironment)
                 return true
             } catch {
                 // The reason is shown; the address, which holds the state, is not.

@@ -18,7 +18,13 @@ struct Output: Sendable {
 
     /// The result: as a document or as text, from the same value.
     func result(_ document: JSONValue, text: @autoclosure () -> String) {
-        Terminal.write((isJSON ? document.pretty : text()) + "\n", to: .output)
+        if !Terminal.write((isJSON ? document.pretty : text()) + "\n", to: .output) { Output.failed() }
+    }
+
+    /// Standard output took nothing: what the caller asked for did not arrive, and it must not look as if it had.
+    static func failed() -> Never {
+        CommandFailure(code: "storage", message: "standard output could not be written", remedy: nil, exitCode: 1).report(asJSON: false)
+        Exit.now(1)
     }
 
     /// News for people; on stderr, so that stdout is only ever the result.

@@ -50,7 +50,7 @@ struct UsageText {
         let drawn =
             String(repeating: style.hasUnicode ? "█" : "#", count: full)
             + String(repeating: style.hasUnicode ? "░" : "-", count: cells - full)
-        let number = String(Int(percent.rounded()))
+        let number = String(Int(min(max(percent, -9999), 99999).rounded()))
         let text = drawn + String(repeating: " ", count: max(1, 5 - number.count)) + number + " %"
         return percent >= 90 ? style.red(text) : percent >= 70 ? style.yellow(text) : style.green(text)
     }

@@ -15,6 +15,15 @@ struct UsageTests {
         }
     }
 
+    @Test("A percentage that no provider should send is shown and ends nothing", arguments: ["1e300", "-1e300", "100.4"])
+    func absurdPercentage(_ percent: String) async throws {
+        try await Scene.with(["--used-session", percent]) { scene in
+            #expect(try await scene.require("usage").text.contains("weekly"))
+            try await scene.require("usage", "--json")
+            try await scene.require("status")
+        }
+    }
+
     @Test("usage --json is one document with a snapshot of every account")
     func json() async throws {
         try await Scene.with { scene in

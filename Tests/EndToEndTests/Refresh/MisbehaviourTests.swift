@@ -113,7 +113,9 @@ struct MisbehaviourTests {
     @Test("Ten megabytes of answer do not blow the memory")
     func memory() async throws {
         try await Scene.with { scene in
-            let ordinary = try await scene.require("auth", "refresh", "codex")
+            // A quick process can be over before it was looked at once.
+            var ordinary = try await scene.require("auth", "refresh", "codex")
+            for _ in 0..<20 where ordinary.peakKilobytes == 0 { ordinary = try await scene.require("auth", "refresh", "codex") }
             try await scene.provider.misbehave("huge")
             let outcome = try await scene.run("auth", "refresh", "codex")
             #expect(outcome.status == 5)

@@ -34,6 +34,33 @@ struct AdoptionTests {
         #expect(try await house.stored(bob.account)?.access == "at-b")
     }
 
+    @Test("A login that cannot be stored leaves the result of an earlier refresh where it waits")
+    func waitingResultSurvives() async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        try await house.leaveResult(account, generation: 2, access: "at-2", refresh: "rt-2", spent: "rt-1")
+        try house.breakCommits()
+        await #expect(throws: OAuthError.self) { try await house.login("at-9", "rt-9") }
+        #expect(try await house.isPending(account))
+        try house.repairCommits()
+        #expect(try await house.token(account).text == "at-2")
+        #expect(try await house.stored(account)?.refresh == "rt-2")
+        #expect(await house.server.count == 0)
+    }
+
+    @Test("A client id that was given for one login keeps working whatever configuration names")
+    func explicitClientId() async throws {
+        let house = try await VaultHouse()
+        var client = VaultHouse.client()
+        client.clientId = "mine"
+        client.clientIdIsExplicit = true
+        let account = try await house.login(client: client).account
+        house.clock.advance(7200)
+        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
+        #expect(try await house.token(account).text == "at-2")
+        #expect(await house.server.seen.last?.body.contains("client_id=mine") == true)
+    }
+
     @Test("A label that names somebody else is refused, and nothing is stored")
     func labelOfAnother() async throws {
         let house = try await VaultHouse()

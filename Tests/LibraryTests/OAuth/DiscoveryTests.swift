@@ -131,12 +131,17 @@ struct DiscoveryTests {
         #expect(try await DiscoveryTests.complete(OAuthServer([.reply(200, document)])).endpoints?.sendsIssuer == false)
     }
 
-    @Test("Plain http on this machine is usable")
+    @Test("Plain http on this machine is usable where the issuer is plain http on this machine, and nowhere else")
     func loopback() async throws {
-        let document = DiscoveryTests.document([
+        let change: JSONObject = [
             "token_endpoint": "http://127.0.0.1:9/t", "authorization_endpoint": "http://localhost:9/a", "revocation_endpoint": nil,
-        ])
-        let endpoints = try #require(try await DiscoveryTests.complete(OAuthServer([.reply(200, document)])).endpoints)
+        ]
+        // An https issuer's document must not send codes to a plain port, not even here.
+        #expect(await DiscoveryTests.refusal(.reply(200, DiscoveryTests.document(change)))?.code == .configurationInvalid)
+        var local = change
+        local["issuer"] = "http://127.0.0.1:9"
+        let server = OAuthServer([.reply(200, DiscoveryTests.document(local))])
+        let endpoints = try #require(try await DiscoveryTests.complete(server, issuer: "http://127.0.0.1:9").endpoints)
         #expect(endpoints.token.description == "http://127.0.0.1:9/t")
         #expect(endpoints.revocation == nil)
     }

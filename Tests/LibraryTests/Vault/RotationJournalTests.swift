@@ -51,7 +51,8 @@ struct RotationJournalTests {
             _ = try journal.prepare(accountId(1), tokenSizes: 100)
             #expect(try Self.read(journal) == nil)
             #expect(try !journal.isPending(accountId(1)))
-            #expect(home.folder.read(Self.file)?.count == 32768)
+            // Room for the largest body that is read (64 KiB), what is kept of the old tokens, and the sealing.
+            #expect((home.folder.read(Self.file)?.count ?? 0) >= 4096 + 65536 + 100)
         }
     }
 
