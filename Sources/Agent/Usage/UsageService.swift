@@ -96,10 +96,12 @@ package struct UsageService: Sendable {
             providerAccountId: held.facts.providerAccountId, accessClaims: Claims.decode(held.accessToken))
         do throws(HTTPFailure) {
             let response = try await service.http.send(request)
+            // A server that repeats the token must not get it printed.
+            let echoes = response.body.withBytes { body in held.accessToken.withBytes { body.contains($0) } }
+            let body = echoes ? SecretBytes(zeroes: 0) : response.body.duplicate()
             let reading = provider.readUsage(
-                status: response.status, isHTML: response.isHTML, retryAfter: response.retryAfter, body: response.body,
-                now: service.time.now())
-            let raw = try? response.body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
+                status: response.status, isHTML: response.isHTML, retryAfter: response.retryAfter, body: body, now: service.time.now())
+            let raw = try? body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
             return Answer(reading: reading, raw: raw)
         } catch {
             throw OAuthError(

@@ -12,7 +12,8 @@ struct UsageCommand: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
     @Argument(help: "Only this provider.") var provider: String?
-    @Flag(help: "Add the provider's answer as it came (with --json).") var raw = false
+    @Flag(help: "Add the provider's answer, without what names a person (with --json).") var raw = false
+    @Flag(help: "Ask the provider now. This version always does; it keeps no readings.") var refresh = false
 
     func validate() throws {
         if selection.account != nil, provider == nil { throw ValidationError("--account needs a provider") }
