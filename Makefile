@@ -14,9 +14,11 @@ run: dependencies
 
 build: dependencies
 	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product ai-usage-keyring
 
 test: test-dependencies check
 	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product ai-usage-keyring
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
 
@@ -33,6 +35,7 @@ format:
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
 	install -m 755 -s $(RELEASE)/ai-usage-agent $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
+	install -m 755 -s $(RELEASE)/ai-usage-keyring $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent/ai-usage-keyring
 
 # Removes the program and never anything of the user's.
 uninstall:
@@ -40,10 +43,10 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
 
 dependencies:
-	scripts/install-dependencies libssl-dev libcurl4-openssl-dev pkg-config curl
+	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev pkg-config curl
 
 test-dependencies: dependencies
-	scripts/install-dependencies age strace python3 python3-venv
+	scripts/install-dependencies age strace python3 python3-venv dbus-daemon dbus-bin gnome-keyring libsecret-tools
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:

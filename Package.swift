@@ -7,6 +7,7 @@ let package = Package(
     name: "ai-usage-agent",
     products: [
         .executable(name: "ai-usage-agent", targets: ["ai-usage-agent-cli"]),
+        .executable(name: "ai-usage-keyring", targets: ["ai-usage-keyring"]),
         .executable(name: "demo-provider", targets: ["demo-provider"]),
     ],
     dependencies: [
@@ -16,13 +17,16 @@ let package = Package(
     targets: [
         // The C edge.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibsecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
+        .target(name: "CKeyring", dependencies: ["CLibsecret"], cSettings: strictC),
         .target(name: "CCurl", cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
 
         // The line, from right to left.
         .target(name: "Platform", dependencies: ["COpenSSL", "CCurl", "CLinux"]),
         .target(name: "Age", dependencies: ["Platform"]),
-        .target(name: "Vault", dependencies: ["Age", "Platform"]),
+        .target(name: "KeyringProtocol", dependencies: ["Platform"]),
+        .target(name: "Vault", dependencies: ["Age", "Platform", "KeyringProtocol"]),
         .target(
             name: "OAuth",
             dependencies: ["Vault", "Platform", .product(name: "Logging", package: "swift-log")]
@@ -43,6 +47,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+
+        // The only program that loads libsecret: a short-lived helper that can be killed when the Secret Service is silent.
+        .executableTarget(name: "ai-usage-keyring", dependencies: ["KeyringProtocol", "Platform", "CKeyring"]),
 
         // Not installed: the server that the tests and `make run` talk to, and what the tests share.
         .executableTarget(name: "demo-provider", dependencies: ["Platform"]),

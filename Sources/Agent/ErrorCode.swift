@@ -30,6 +30,7 @@ package enum ErrorCode {
         case .foreign: "vault_foreign"
         case .corrupt: "vault_corrupt"
         case .rollbackSuspected: "rollback_suspected"
+        case .pendingCommit: "pending_commit"
         case .clonedVault: "cloned_vault"
         case .busy: "busy"
         case .noSuchAccount: "no_such_account"
@@ -55,7 +56,7 @@ package enum ErrorCode {
         switch code {
         case .missing, .locked, .unavailable, .wrongPassphrase: 4
         case .foreign, .corrupt, .rollbackSuspected, .clonedVault: 65
-        case .busy: 5
+        case .busy, .pendingCommit: 5
         case .noSuchAccount: 3
         case .ambiguousAccount, .usage: 64
         case .storage: 1

@@ -40,6 +40,11 @@ void clinux_fill_standard_streams(void) {
 }
 
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+void clinux_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags >= 0) (void)fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 void clinux_eventfd_signal(int descriptor) { (void)eventfd_write(descriptor, 1); }
 

@@ -8,20 +8,20 @@ package actor Vault {
     package nonisolated let paths: VaultPaths
     package nonisolated let time: TimeSource
     package nonisolated let metadataStore: MetadataStore
-    private let loader: IdentityLoader
+    package nonisolated let sources: VaultSources
     private let machineId: String?
     private let allowNetworkFilesystem: Bool
     private var opening: Task<Result<OpenVault, VaultError>, Never>?
 
     package init(
-        paths: VaultPaths, time: TimeSource, passphrase: PassphraseReader, machineId: String?, allowNetworkFilesystem: Bool = false
+        sources: VaultSources, time: TimeSource, machineId: String?, allowNetworkFilesystem: Bool = false
     ) {
-        self.paths = paths
+        self.sources = sources
+        paths = sources.paths
         self.time = time
         self.machineId = machineId
         self.allowNetworkFilesystem = allowNetworkFilesystem
         metadataStore = MetadataStore(paths: paths, time: time)
-        loader = IdentityLoader(paths: paths, passphrase: passphrase)
     }
 
     /// The vault with its identity loaded. Callers that come at once share one load (one prompt); a failure is not kept.
@@ -38,8 +38,8 @@ package actor Vault {
     /// Makes a vault and keeps it open: whoever gave the passphrase is not asked again.
     ///
     /// - Throws: `usage` when there is one already, and what the source of the passphrase can fail with.
-    package func initialize(_ choice: VaultInitialization.Identity) async throws(VaultError) -> VaultRecord {
-        let made = try await VaultInitialization(paths: paths, time: time, passphrase: loader.passphrase).run(choice)
+    package func initialize(_ backend: BackendKind, _ choice: VaultInitialization.Identity) async throws(VaultError) -> VaultRecord {
+        let made = try await VaultInitialization(sources: sources, time: time).run(backend, choice)
         let open = try OpenVault(vault: self, record: made.record, keys: made.keys, machineId: machineId)
         opening = Task { .success(open) }
         return made.record
@@ -48,12 +48,8 @@ package actor Vault {
     private func load() async -> Result<OpenVault, VaultError> {
         do throws(VaultError) {
             guard let record = try metadataStore.read().vault else { throw Vault.missing }
-            guard record.backend == .file else {
-                throw VaultError(
-                    .unavailable, "the vault keeps its secrets in the desktop keyring, which this version cannot read",
-                    remedy: "use the version of ai-usage-agent that made the vault")
-            }
-            return .success(try OpenVault(vault: self, record: record, keys: try await loader.load(record), machineId: machineId))
+            let keys = try await IdentityLoader(sources: sources).load(record)
+            return .success(try OpenVault(vault: self, record: record, keys: keys, machineId: machineId))
         } catch { return .failure(error) }
     }
 
@@ -91,15 +87,39 @@ package final class OpenVault: Sendable {
     package let backend: any SecretsBackend
     package let journal: RotationJournal
     private let locks: VaultLocks
+    /// The binding of the machine we run on.
+    private let machine: String
 
     fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, machineId: String?) throws(VaultError) {
         self.vault = vault
         self.keys = keys
+        machine = keys.machineBinding(machineId)
         id = record.id
         locks = try VaultLocks(paths: vault.paths, time: vault.time)
         journal = try RotationJournal(data: locks.data, vaultId: record.id, keys: keys)
-        backend = SealedFileBackend(
-            directory: locks.data, metadata: vault.metadataStore, vaultId: record.id, machine: keys.machineBinding(machineId), keys: keys)
+        switch record.backend {
+        case .keyring: backend = KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
+        case .file:
+            backend = SealedFileBackend(directory: locks.data, vault: vault, vaultId: record.id, machine: machine, keys: keys)
+        }
+    }
+
+    /// Why a bundle must not be refreshed or written now: an older copy, or another machine's. Nil if it may.
+    package func suspicion(_ facts: BundleFacts?) throws(VaultError) -> VaultError? {
+        if let facts, facts.awaitsAdoption { return VaultError.cloned("this account") }
+        if let file = backend as? SealedFileBackend { return try file.suspicion() }
+        guard let facts, let known = try vault.metadataStore.read().account(id: facts.accountId), facts.generation < known.generation else {
+            return nil
+        }
+        return VaultError(
+            .rollbackSuspected,
+            "the keyring holds generation \(facts.generation) of this account, but generation \(known.generation) was written: it looks like a restored backup",
+            remedy: "ai-usage-agent vault adopt, then log in again if the token turns out to be spent")
+    }
+
+    /// The file backend of this vault, whether or not it is the pinned one.
+    func sealedFile(in data: PrivateDirectory) -> SealedFileBackend {
+        SealedFileBackend(directory: data, vault: vault, vaultId: id, machine: machine, keys: keys)
     }
 
     /// The lock of one account; see `VaultLocks` for the order.
@@ -121,6 +141,7 @@ package final class OpenVault: Sendable {
     ) async throws(VaultError) {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }
+        if let suspicion = try suspicion(bundle.facts) { throw suspicion }
         let state = try await backend.put(bundle)
         guard let stored = try await backend.get(bundle.facts.accountId), SecretBundle.equal(stored, bundle) else {
             throw VaultError(.storage, "the secrets read back differ from what was written", remedy: "check the disk: dmesg")
@@ -132,6 +153,7 @@ package final class OpenVault: Sendable {
     package func remove(_ accountId: String) async throws(VaultError) {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }
+        if let suspicion = try suspicion(try await backend.get(accountId)?.facts) { throw suspicion }
         let state = try await backend.delete(accountId)
         try await record(state) { $0.removeAccount(id: accountId) }
         try journal.remove(accountId)
@@ -140,13 +162,10 @@ package final class OpenVault: Sendable {
     private func record(_ state: SealedState?, _ change: @Sendable (inout Metadata) -> Void) async throws(VaultError) {
         let keys = keys
         try await vault.metadataStore.update { metadata in
-            if let state, var record = metadata.vault {
-                record.generation = state.generation
-                record.sealedSha256 = state.sha256
-                record.mac = keys.metadataMAC(record)
-                metadata.vault = record
-            }
+            metadata.vault?.take(state, keys)
             change(&metadata)
         }
+        // Last: a memory that lags behind is a store that is newer than remembered, which is no reason for distrust.
+        if let state { try StateMemory(paths: vault.paths).write(.init(vaultId: id, state: state)) }
     }
 }

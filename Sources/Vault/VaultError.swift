@@ -15,6 +15,8 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
         /// A file of ours is malformed, cut, edited or newer than this program.
         case corrupt
         case rollbackSuspected
+        /// A refresh is durable in the journal and not yet in the store.
+        case pendingCommit
         case clonedVault
         /// Another process holds the lock for longer than we wait.
         case busy

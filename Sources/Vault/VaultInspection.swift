@@ -30,7 +30,9 @@ package struct VaultInspection: Sendable {
     private static func lockedBecause(_ record: VaultRecord, _ paths: VaultPaths) -> String? {
         switch record.identitySource {
         case .passphrase: return "it needs its passphrase"
-        case .keyring, .systemdCredential: return "this version cannot read \(record.identitySource.rawValue)"
+        // Asking the keyring would be slow and could wake it; the next command says what it finds.
+        case .keyring: return nil
+        case .systemdCredential: return "it needs the systemd credential"
         case .keyFile:
             let (folder, name) = IdentityLoader.split(record.keyFile ?? paths.defaultKeyFile)
             do throws(FileError) {

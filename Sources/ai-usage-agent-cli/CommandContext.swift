@@ -38,8 +38,13 @@ struct CommandContext {
         var settings = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
         settings.proxy = configuration.proxy
         settings.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
+        let mayAsk = passphraseOptions?.unlock ?? false
+        let sources = VaultSources(
+            paths: paths, passphrase: passphrase,
+            keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system),
+            credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: mayAsk)
         let vault = Vault(
-            paths: paths, time: .system, passphrase: passphrase,
+            sources: sources, time: .system,
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
         service = AgentService(vault: vault, http: HTTPTransport(settings), configuration: configuration, time: .system, logger: logger)

@@ -23,6 +23,9 @@ struct PassphraseOptions: ParsableArguments {
         help: ArgumentHelp("Run this program for the passphrase; repeat the option for each argument (no shell).", valueName: "word"))
     var passphraseCommand: [String] = []
 
+    @Flag(help: "Let the desktop keyring ask you to unlock it.")
+    var unlock = false
+
     /// One option that holds blanks is split at them, so that --passphrase-command "pass show aua" does what it says.
     var command: [String]? {
         if passphraseCommand.count == 1 { return passphraseCommand[0].split(separator: " ").map(String.init) }

@@ -1,9 +1,11 @@
-import Platform
+package import Platform
 
 /// A temporary home, a provider, and the program between them: what nearly every end-to-end test begins with.
 package final class Scene: Sendable {
     package let home: Home
     package let provider: DemoProvider
+    /// Variables that every command of the scene gets besides the home's own.
+    package let variables = Guarded<[String: String]>([:])
     private let outcomes = Guarded<[Outcome]>([])
     private static let gate = Gate(4)
 
@@ -63,7 +65,8 @@ package final class Scene: Sendable {
     ) throws -> Child {
         let line = wrapper + [Program.path] + arguments
         return try Child(
-            line[0], Array(line.dropFirst()), environment: home.environment.merging(environment) { $1 }, input: input,
+            line[0], Array(line.dropFirst()),
+            environment: home.environment.merging(variables.withLock { $0 }) { $1 }.merging(environment) { $1 }, input: input,
             descriptors: descriptors, patience: patience)
     }
 

@@ -34,6 +34,9 @@ void clinux_fill_standard_streams(void);
 /// pipe2(2) with O_CLOEXEC.
 int clinux_pipe(int *_Nonnull ends);
 
+/// O_NONBLOCK for an open descriptor.
+void clinux_set_nonblocking(int descriptor);
+
 /// eventfd(2), non-blocking and closed on exec; clinux_eventfd_signal adds one to it.
 int clinux_eventfd(void);
 void clinux_eventfd_signal(int descriptor);

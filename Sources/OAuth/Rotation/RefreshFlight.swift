@@ -40,6 +40,12 @@ struct RefreshFlight: Sendable {
         guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
             throw OAuthError.secretMissing(account)
         }
+        let suspicion = try await onVault { () throws(VaultError) in try open.suspicion(bundle.facts) }
+        if let suspicion {
+            // Its refresh token may be spent or somebody else's and is not touched; a live access token is good all the same.
+            guard case .live = demand, bundle.facts.secondsLeft(at: time.now()) > 0 else { throw OAuthError(suspicion) }
+            return HeldToken(bundle, warning: suspicion.description)
+        }
         switch demand {
         case .live(let minimum):
             if bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }

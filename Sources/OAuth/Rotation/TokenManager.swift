@@ -43,7 +43,11 @@ package actor TokenManager {
         if !isPending {
             let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
             guard let bundle else { throw OAuthError.secretMissing(account) }
-            if case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum) { return HeldToken(bundle) }
+            let suspicion = try await onVault { () throws(VaultError) in try open.suspicion(bundle.facts) }
+            // A vault that looks restored or copied is judged again under the lock: somebody may just have written it.
+            if suspicion == nil, case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum) {
+                return HeldToken(bundle)
+            }
             seen = bundle.facts.generation
         }
         if let running = flights[account.id] { return try await running.value.get() }

@@ -18,7 +18,12 @@ package enum Random {
 
     /// A random version 4 UUID (RFC 9562), in lower case.
     package static func uuid() -> String {
-        var bytes = bytes(16)
+        uuid(from: bytes(16))
+    }
+
+    /// The same from the first 16 of given bytes.
+    package static func uuid(from source: [UInt8]) -> String {
+        var bytes = Array(source.prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x40
         bytes[8] = bytes[8] & 0x3F | 0x80
         let hex = Hex.encode(bytes.span)

@@ -47,6 +47,13 @@ package struct SecretJSONWriter: ~Copyable {
         buffer.append(raw)
     }
 
+    /// A secret as the next element of the open array.
+    package mutating func element(secret: Span<UInt8>) {
+        if needsComma { buffer.append(UInt8(ascii: ",")) }
+        needsComma = true
+        JSONString.encode(secret, into: &buffer)
+    }
+
     package mutating func endArray() {
         buffer.append(UInt8(ascii: "]"))
         needsComma = true

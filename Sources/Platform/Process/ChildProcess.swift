@@ -31,8 +31,8 @@ package enum ChildProcess {
         }
     }
 
-    private static func spawn(
-        _ arguments: [String], _ environment: [String: String], output: Int32, error: Int32, ownSession: Bool
+    static func spawn(
+        _ arguments: [String], _ environment: [String: String], input: Int32 = -1, output: Int32, error: Int32, ownSession: Bool
     ) throws(Failure) -> pid_t {
         guard let program = arguments.first else { throw Failure(program: "", reason: "no program is named") }
         var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
@@ -41,7 +41,7 @@ package enum ChildProcess {
             for index in unsafe argv.indices { unsafe free(argv[index]) }
             for index in unsafe environment.indices { unsafe free(environment[index]) }
         }
-        let pid = unsafe clinux_spawn(program, &argv, &environment, -1, output, error, ownSession)
+        let pid = unsafe clinux_spawn(program, &argv, &environment, input, output, error, ownSession)
         guard pid > 0 else { throw Failure(program: program, reason: "could not be started: \(errorText(errno))") }
         return pid
     }

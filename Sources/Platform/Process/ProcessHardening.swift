@@ -28,6 +28,9 @@ package enum ProcessHardening {
         return problems
     }
 
+    /// Ends this process when the one that started it ends: no helper outlives its question.
+    package static func dieWithParent() { _ = clinux_die_with_parent(SIGKILL) }
+
     /// Whether other processes of this user can read our memory, as the kernel has it now.
     package static var isDumpable: Bool { clinux_get_dumpable() != 0 }
 }

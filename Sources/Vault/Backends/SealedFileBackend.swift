@@ -3,68 +3,178 @@ import Platform
 /// The secrets in one file, `secrets.age`, sealed to the vault's identity: for hosts without a desktop keyring.
 struct SealedFileBackend: SecretsBackend {
     static let fileName = "secrets.age"
+    /// What a change of the identity prepared; it counts when auth.json names its hash, and only then.
+    static let nextFileName = "secrets.age.next"
 
     let directory: PrivateDirectory
-    /// Tells a store that was never written from one that is gone.
     let metadata: MetadataStore
+    let memory: StateMemory
     let vaultId: String
     let machine: String
     let keys: VaultKeys
+    /// What the last reading of the file came to, so that judging it costs no second one.
+    private let judged = Guarded<Judgement?>(nil)
 
-    func get(_ accountId: String) async throws(VaultError) -> SecretBundle? {
-        try open().bundle(accountId)
+    private struct Judgement: Sendable {
+        let suspicion: VaultError?
     }
 
-    func list() async throws(VaultError) -> [BundleFacts] {
-        try open().facts()
+    init(directory: PrivateDirectory, vault: Vault, vaultId: String, machine: String, keys: VaultKeys) {
+        self.directory = directory
+        metadata = vault.metadataStore
+        memory = StateMemory(paths: vault.paths)
+        self.vaultId = vaultId
+        self.machine = machine
+        self.keys = keys
     }
+
+    func get(_ accountId: String) async throws(VaultError) -> SecretBundle? { try open().bundle(accountId) }
+
+    func getAll() async throws(VaultError) -> [BundleBox] {
+        let store = try open()
+        var all: [BundleBox] = []
+        for facts in try store.facts() {
+            switch try store.bundle(facts.accountId) {
+            case .some(let bundle): all.append(BundleBox(bundle))
+            case .none: break
+            }
+        }
+        return all
+    }
+
+    func list() async throws(VaultError) -> [BundleFacts] { try open().facts() }
 
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState? {
-        try write(replacing: bundle.facts.accountId, with: bundle.encoded())
+        let encoded = bundle.encoded()
+        return try write([bundle.facts.accountId]) { encoded.withBytes($0) }
+    }
+
+    func putAll(_ bundles: [BundleBox]) async throws(VaultError) -> SealedState? {
+        try write(bundles.map { $0.bundle.facts.accountId }) { emit in
+            for box in bundles { box.bundle.encoded().withBytes(emit) }
+        }
     }
 
     func delete(_ accountId: String) async throws(VaultError) -> SealedState? {
-        try write(replacing: accountId, with: nil)
+        try write([accountId]) { _ in }
     }
 
-    /// The generation and hash of the file as it is; nil when there is none.
-    func state() throws(VaultError) -> SealedState? {
-        guard let file = try read() else { return nil }
-        let generation = try file.withBytes { (bytes) throws(VaultError) in
-            try SealedStore(opening: bytes, path: path, vaultId: vaultId, keys: keys).generation
+    /// Why the file should not be trusted with a refresh; nil if it is the newest one of this machine.
+    func suspicion() throws(VaultError) -> VaultError? {
+        if judged.withLock({ $0 }) == nil { _ = try open() }
+        return judged.withLock { $0?.suspicion }
+    }
+
+    /// Takes the file as it is for the right one, on this machine: sealed again with the next generation.
+    func adopt() throws(VaultError) -> SealedState {
+        let record = try metadata.read().vault
+        let store = try open()
+        let generation = max(store.generation, highestKnown(record)) + 1
+        return try replace(
+            store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }, generation)
+    }
+
+    /// Everything sealed to another identity, beside the present file and not yet in force.
+    func prepare(for next: VaultKeys, machine: String) throws(VaultError) -> SealedState {
+        let store = try open()
+        let sealed = store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: store.generation + 1, keys: next) { _ in }
+        try translating { () throws(FileError) in try directory.replace(SealedFileBackend.nextFileName, with: sealed.span) }
+        let back = try translating { () throws(FileError) in try directory.read(SealedFileBackend.nextFileName) }
+        // Read back with the new keys and compared, before anything points to it.
+        let reopened = try back.withBytes { (bytes) throws(VaultError) in
+            try SealedStore(opening: bytes, path: directory.file(SealedFileBackend.nextFileName), vaultId: vaultId, keys: next)
         }
-        return SealedState(generation: generation, sha256: file.withBytes { Hex.encode(SHA256.hash($0).span) })
+        guard try reopened.facts() == store.facts() else {
+            throw VaultError(.storage, "the newly sealed file differs from the old one; nothing was changed")
+        }
+        return SealedState(generation: store.generation + 1, sha256: Hex.encode(SHA256.hash(sealed.span).span))
+    }
+
+    /// Forgets a file that auth.json does not name, so that a migration starts from nothing.
+    func discard() throws(VaultError) {
+        try translating { () throws(FileError) in
+            try directory.remove(SealedFileBackend.fileName)
+            try directory.remove(SealedFileBackend.nextFileName)
+        }
+    }
+
+    /// Makes the prepared file the file. Repeatable: a crash in between is finished by the next write.
+    func takePrepared() throws(VaultError) {
+        try translating { () throws(FileError) in
+            guard try directory.exists(SealedFileBackend.nextFileName) else { return }
+            let next = try directory.read(SealedFileBackend.nextFileName)
+            try next.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in
+                try directory.replace(SealedFileBackend.fileName, with: bytes)
+            }
+            try directory.remove(SealedFileBackend.nextFileName)
+        }
+        judged.withLock { $0 = nil }
+    }
+
+    private func highestKnown(_ record: VaultRecord?) -> Int {
+        let remembered = memory.read().flatMap { $0.vaultId == vaultId ? $0.state.generation : nil }
+        return max(record?.generation ?? 0, remembered ?? 0)
     }
 
     private var path: String { directory.file(SealedFileBackend.fileName) }
 
     private func read() throws(VaultError) -> SecretBytes? {
-        do throws(FileError) { return try directory.read(SealedFileBackend.fileName) } catch {
+        guard let file = try read(SealedFileBackend.fileName) else { return nil }
+        guard let wanted = try metadata.read().vault?.sealedSha256, SealedFileBackend.hash(file) != wanted,
+            let next = try read(SealedFileBackend.nextFileName), SealedFileBackend.hash(next) == wanted
+        else { return file }
+        return next
+    }
+
+    private func read(_ name: String) throws(VaultError) -> SecretBytes? {
+        do throws(FileError) { return try directory.read(name) } catch {
             if error.kind == .notFound { return nil }
             throw VaultError(error)
         }
     }
 
+    private static func hash(_ file: borrowing SecretBytes) -> String { file.withBytes { Hex.encode(SHA256.hash($0).span) } }
+
     private func open() throws(VaultError) -> SealedStore {
+        // What is remembered is read first: whatever another process writes meanwhile makes the file newer, never older.
+        let record = try metadata.read().vault
+        let remembered = memory.read()
         guard let file = try read() else {
-            if try metadata.read().vault?.sealedSha256 != nil {
+            if record?.sealedSha256 != nil {
                 throw VaultError(
                     .unavailable, "\(path) is missing", remedy: "restore it from a backup; without it every account has to log in again")
             }
-            return SealedStore(machine: machine)
+            return SealedStore(machine: machine, generation: highestKnown(record))
         }
-        return try file.withBytes { (bytes) throws(VaultError) in
+        let store = try file.withBytes { (bytes) throws(VaultError) in
             try SealedStore(opening: bytes, path: path, vaultId: vaultId, keys: keys)
         }
+        let state = SealedState(generation: store.generation, sha256: SealedFileBackend.hash(file))
+        let suspicion = record.flatMap { record in
+            VaultStanding.suspicion(
+                sealed: state, sealedMachine: store.machine, machine: machine, record: record, memory: remembered, path: path)
+        }
+        judged.withLock { $0 = Judgement(suspicion: suspicion) }
+        return store
     }
 
-    private func write(replacing accountId: String, with bundle: consuming SecretBytes?) throws(VaultError) -> SealedState? {
+    private func write(_ accounts: [String], _ bundles: ((Span<UInt8>) -> Void) -> Void) throws(VaultError) -> SealedState? {
         let store = try open()
-        let sealed = store.sealed(replacing: accountId, with: bundle, vaultId: vaultId, machine: machine, keys: keys)
+        if let suspicion = try suspicion() { throw suspicion }
+        let generation = store.generation + 1
+        return try replace(
+            store.sealed(leavingOut: accounts, vaultId: vaultId, machine: machine, generation: generation, keys: keys, adding: bundles),
+            generation)
+    }
+
+    private func replace(_ sealed: [UInt8], _ generation: Int) throws(VaultError) -> SealedState {
         try translating { () throws(FileError) in
             try directory.sweepTemporaries(of: SealedFileBackend.fileName)
             try directory.replace(SealedFileBackend.fileName, with: sealed.span)
+            try directory.remove(SealedFileBackend.nextFileName)
         }
-        return SealedState(generation: store.generation + 1, sha256: Hex.encode(SHA256.hash(sealed.span).span))
+        let state = SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(sealed.span).span))
+        judged.withLock { $0 = nil }
+        return state
     }
 }

@@ -17,9 +17,11 @@ struct SealedStore: ~Copyable {
     let machine: String
 
     /// A store without accounts.
-    init(machine: String) {
+    ///
+    /// - Parameter generation: of the newest store that was ever seen, so that a new file never looks like an old one.
+    init(machine: String, generation: Int) {
         document = nil
-        generation = 0
+        self.generation = generation
         self.machine = machine
     }
 
@@ -98,30 +100,29 @@ struct SealedStore: ~Copyable {
         }
     }
 
-    /// The next generation of the store with one account's bundle replaced, added or (nil) left out, sealed.
+    /// A generation of the store, sealed: without some accounts' bundles and with those that `adding` emits as JSON.
     ///
     /// The other bundles are passed on byte for byte, so that what a newer version wrote into them survives.
-    func sealed(replacing accountId: String, with bundle: borrowing SecretBytes?, vaultId: String, machine: String, keys: VaultKeys)
-        -> [UInt8]
-    {
+    func sealed(
+        leavingOut accounts: [String], vaultId: String, machine: String, generation: Int, keys: VaultKeys,
+        adding: ((Span<UInt8>) -> Void) -> Void
+    ) -> [UInt8] {
         var body = SecretJSONWriter(capacity: 32768)
         body.member("format", .string(SealedStore.format))
         body.member("version", .number(JSONNumber(SealedStore.version)))
         body.member("vaultId", .string(vaultId))
-        body.member("generation", .number(JSONNumber(generation + 1)))
+        body.member("generation", .number(JSONNumber(generation)))
         body.member("machine", .string(machine))
         body.beginArray("bundles")
+        let leftOut = Set(accounts)
         switch document {
         case .none: break
         case .some(let document):
-            for other in bundles() where other.id != accountId {
+            for other in bundles() where !leftOut.contains(other.id) {
                 document.withRawText(of: other.node) { body.element(raw: $0) }
             }
         }
-        switch bundle {
-        case .none: break
-        case .some(let bytes): bytes.withBytes { body.element(raw: $0) }
-        }
+        adding { body.element(raw: $0) }
         body.endArray()
         let bodyText = body.finish()
         let mac = bodyText.withBytes { Hex.encode(keys.writerMAC(SealedStore.purpose, $0).span) }

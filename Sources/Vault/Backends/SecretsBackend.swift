@@ -15,8 +15,18 @@ package protocol SecretsBackend: Sendable {
     func get(_ accountId: String) async throws(VaultError) -> SecretBundle?
     /// Makes or replaces the account's bundle; durable when it returns.
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState?
+    /// Every bundle there is.
+    func getAll() async throws(VaultError) -> [BundleBox]
+    /// Makes or replaces many bundles, in as few writes as the backend can.
+    func putAll(_ bundles: [BundleBox]) async throws(VaultError) -> SealedState?
     /// Removing what is not there is no error.
     func delete(_ accountId: String) async throws(VaultError) -> SealedState?
     /// The facts of every bundle, without the secrets.
     func list() async throws(VaultError) -> [BundleFacts]
+}
+
+/// A bundle in a list (a ~Copyable value needs a class for that).
+package final class BundleBox: Sendable {
+    package let bundle: SecretBundle
+    package init(_ bundle: consuming SecretBundle) { self.bundle = bundle }
 }

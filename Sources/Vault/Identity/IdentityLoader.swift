@@ -1,31 +1,32 @@
 import Age
+import KeyringProtocol
 import Platform
 
 /// Opens the identity from the source that auth.json names. It never makes one: a key that cannot be found must not be
 /// replaced by a new one, or everything sealed to the old one would be lost.
-package struct IdentityLoader: Sendable {
-    package static let passphraseFileName = "identity.age"
+struct IdentityLoader: Sendable {
+    static let passphraseFileName = "identity.age"
     /// A passphrase file that asks for more would take gigabytes before we know that it is ours.
     static let acceptedWorkFactors = 14...20
 
-    package let paths: VaultPaths
-    package let passphrase: PassphraseReader
+    let sources: VaultSources
 
-    package init(paths: VaultPaths, passphrase: PassphraseReader) {
-        self.paths = paths
-        self.passphrase = passphrase
-    }
+    private var paths: VaultPaths { sources.paths }
 
     /// - Throws: `locked`, `unavailable`, `wrongPassphrase`, `corrupt`, or `foreign` when the identity is not this vault's.
-    package func load(_ record: VaultRecord) async throws(VaultError) -> VaultKeys {
+    func load(_ record: VaultRecord) async throws(VaultError) -> VaultKeys {
         let identity: AgeIdentity
         switch record.identitySource {
         case .keyFile: identity = try readKeyFile(record.keyFile ?? paths.defaultKeyFile)
         case .passphrase: identity = try await openPassphraseFile()
-        case .keyring, .systemdCredential:
-            throw VaultError(
-                .unavailable, "the vault's identity comes from \(record.identitySource.rawValue), which this version cannot read",
-                remedy: "use the version of ai-usage-agent that made the vault")
+        case .keyring:
+            guard let recipient = AgeRecipient(record.recipient) else {
+                throw VaultError(
+                    .corrupt, "the recipient in \(paths.metadataFile) is no age recipient", remedy: "restore auth.json; nothing was changed"
+                )
+            }
+            identity = try await readKeyring(recipient)
+        case .systemdCredential: identity = try readCredential()
         }
         let keys = VaultKeys(identity)
         guard keys.recipient.text == record.recipient else {
@@ -46,7 +47,77 @@ package struct IdentityLoader: Sendable {
         switch record.identitySource {
         case .keyFile: record.keyFile ?? paths.defaultKeyFile
         case .passphrase: paths.passphraseIdentityFile
-        case .keyring, .systemdCredential: record.identitySource.rawValue
+        case .keyring: "the desktop keyring"
+        case .systemdCredential: "the systemd credential"
+        }
+    }
+
+    /// Puts a new identity into the keyring and reads it back before anything is sealed to it.
+    func storeInKeyring(_ identity: borrowing AgeIdentity) async throws(VaultError) {
+        let reference = IdentityLoader.reference(identity.recipient)
+        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
+        request.addPut(ref: reference, label: "AI Usage Agent: vault identity \(reference.prefix(4))", secret: identity.encoded())
+        let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
+        guard let answer = answers.first, answer.reply.result == .done else { throw IdentityLoader.keyringError(answers) }
+        guard try await readKeyring(identity.recipient).recipient == identity.recipient else {
+            throw VaultError(.unavailable, "the keyring did not give back the identity that was written to it")
+        }
+    }
+
+    /// The item of an identity: named after its recipient, so that a new identity is a new item and the old one stays
+    /// until it is no longer needed.
+    static func reference(_ recipient: AgeRecipient) -> String {
+        let digest = SHA256.hash(Array(recipient.text.utf8).span)
+        return Random.uuid(from: digest)
+    }
+
+    func readKeyring(_ recipient: AgeRecipient) async throws(VaultError) -> AgeIdentity {
+        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
+        request.add(.get, ref: IdentityLoader.reference(recipient))
+        let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
+        guard let answer = answers.first else { throw IdentityLoader.keyringError(answers) }
+        switch answer.reply.result {
+        case .found: break
+        case .absent:
+            throw VaultError(
+                .unavailable, "the desktop keyring is open and does not hold this vault's identity",
+                remedy:
+                    "restore the keyring from a backup: it holds the only key to the vault"
+            )
+        default: throw IdentityLoader.keyringError(answers)
+        }
+        guard let text = answer.reply.secret(at: 0) else { throw VaultError(.corrupt, "the keyring's identity item is empty") }
+        do throws(AgeError) { return try text.withBytes { (bytes) throws(AgeError) in try AgeIdentity(parsing: bytes) } } catch {
+            throw VaultError(.corrupt, "the keyring's identity item holds no age identity: \(error.detail)")
+        }
+    }
+
+    private static func keyringError(_ answers: [KeyringAnswer]) -> VaultError {
+        guard let answer = answers.first else { return VaultError(.unavailable, "the keyring helper gave no answer") }
+        return VaultError.keyring(answer.reply)
+    }
+
+    func readCredential() throws(VaultError) -> AgeIdentity {
+        guard let folder = sources.credentialsDirectory else {
+            throw VaultError(
+                .unavailable, "the vault's identity comes from systemd, but $CREDENTIALS_DIRECTORY is not set",
+                remedy: "run it from a unit with LoadCredentialEncrypted=\(VaultSources.credentialName)")
+        }
+        let path = folder + "/" + VaultSources.credentialName
+        let content: SecretBytes
+        do throws(FileError) {
+            // systemd makes the directory for the unit's user alone; the files in it are read-only.
+            content = try PrivateDirectory.open(folder, trust: .notWritableByOthers).read(VaultSources.credentialName, limit: 65536)
+        } catch {
+            if error.kind == .notFound {
+                throw VaultError(
+                    .unavailable, "systemd handed over no credential \(path)",
+                    remedy: "add LoadCredentialEncrypted=\(VaultSources.credentialName):… to the unit")
+            }
+            throw VaultError(error)
+        }
+        do throws(AgeError) { return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) } } catch {
+            throw VaultError(.corrupt, "the credential \(path) is no age identity file: \(error.detail)")
         }
     }
 
@@ -88,7 +159,7 @@ package struct IdentityLoader: Sendable {
                 .corrupt, "\(path) is not sealed with a passphrase of work factor 14 to 20",
                 remedy: "restore it from a backup; nothing was changed")
         }
-        let given = try await passphrase.read()
+        let given = try await sources.passphrase.read()
         // scrypt takes its time and memory on a thread of its own.
         let attempt = PassphraseAttempt(sealed: sealed, passphrase: given)
         let opened = await onOwnThread { attempt.open() }

@@ -54,6 +54,15 @@ package struct VaultRecord: Sendable, Equatable {
         return bytes
     }
 
+    /// Remembers what a write of the sealed file left behind.
+    mutating func take(_ state: SealedState?, _ keys: VaultKeys) {
+        if let state {
+            generation = state.generation
+            sealedSha256 = state.sha256
+        }
+        mac = keys.metadataMAC(self)
+    }
+
     init(_ value: JSONValue) throws(MetadataReader.Problem) {
         var reader = try MetadataReader(value, "vault")
         id = try reader.text("id")

@@ -22,6 +22,9 @@ package struct BundleFacts: Sendable, Equatable {
     package var expiresAt: Timestamp?
     /// One more with every change of the tokens.
     package var generation: Int
+    /// Came with an export of another machine, which may still use the same single-use token: no refresh before
+    /// `vault adopt`.
+    package var awaitsAdoption = false
 
     package init(
         accountId: String, provider: String, accountKey: String, authType: AuthType, clientId: String, issuer: String?,
@@ -126,6 +129,7 @@ extension SecretBundle {
         writer.member("obtainedAt", .string(facts.obtainedAt.description))
         writer.member("expiresAt", .optional(facts.expiresAt?.description))
         writer.member("generation", .number(JSONNumber(facts.generation)))
+        if facts.awaitsAdoption { writer.member("awaitsAdoption", true) }
         writer.member("accessToken", secret: accessToken)
         writer.member("refreshToken", optionalSecret: refreshToken)
         writer.member("idToken", optionalSecret: idToken)
@@ -172,12 +176,13 @@ extension BundleFacts {
             tokenType = try reader.text("tokenType")
             expiresAt = try reader.optionalTime("expiresAt")
             generation = try reader.count("generation")
+            awaitsAdoption = try reader.flag("awaitsAdoption")
             for member in reader.take("origins").object?.members ?? [] { origins[member.name] = member.value.string }
         } catch { throw VaultError(.corrupt, error.description) }
     }
 
     private static let names = [
         "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "plan", "authType", "scopes", "tokenType",
-        "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "generation",
+        "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "generation", "awaitsAdoption",
     ]
 }

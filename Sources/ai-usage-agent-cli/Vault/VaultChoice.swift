@@ -13,11 +13,13 @@ struct VaultChoice {
         let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
         if metadata.vault == nil {
             let record = try await initialize(backend: nil, identity: nil, keyFile: nil)
+            let place = record.backend == .keyring ? "in the desktop keyring" : context.paths.sealedFile
             context.output.note(
-                "made a vault: \(context.paths.sealedFile), opened by \(record.identitySource.rawValue)\(record.keyFile.map { " " + $0 } ?? "")"
+                "made a vault: \(place), opened by \(record.identitySource.rawValue)\(record.keyFile.map { " " + $0 } ?? "")"
             )
         }
-        _ = try await attemptVault { () async throws(VaultError) in try await context.service.vault.open() }
+        let open = try await attemptVault { () async throws(VaultError) in try await context.service.vault.open() }
+        if let suspicion = try await attemptVault({ () throws(VaultError) in try open.suspicion(nil) }) { throw CommandFailure(suspicion) }
     }
 
     /// - Throws: exit 4 when nobody chose and nobody can be asked.
@@ -28,34 +30,56 @@ struct VaultChoice {
         if metadata.vault != nil {
             throw CommandFailure.usage("there is a vault already: \(context.paths.metadataFile)", remedy: "ai-usage-agent vault status")
         }
-        let backend = backend ?? context.configuration.backend
-        if backend == .keyring {
-            throw CommandFailure(
-                code: "vault_unavailable",
-                message: "this version keeps secrets in an encrypted file only; the desktop keyring is not supported yet",
-                remedy: "ai-usage-agent vault init --backend file --identity key-file", exitCode: 4)
-        }
-        let source: IdentitySource
-        if let named = identity ?? configuredSource {
-            source = named
-        } else {
-            source = try await ask()
-        }
-        let choice: VaultInitialization.Identity
-        switch source {
-        case .keyFile: choice = .keyFile(path: keyFile ?? context.configuration.keyFile ?? context.paths.defaultKeyFile)
-        case .passphrase: choice = .passphrase
-        case .keyring:
+        let wanted = backend ?? context.configuration.backend
+        let (decided, why) = try await decide(wanted)
+        let source = try await chooseIdentity(identity, decided)
+        if decided == .file, source == .keyring {
             // A sealed file whose key is in the keyring would need both, and add nothing.
             throw CommandFailure.usage(
                 "--backend file does not go with --identity keyring", remedy: "ai-usage-agent vault init --backend file --identity key-file"
             )
-        case .systemdCredential:
-            throw CommandFailure(
-                code: "vault_unavailable", message: "systemd credentials are not supported by this version yet",
-                remedy: "ai-usage-agent vault init --backend file --identity key-file", exitCode: 4)
         }
-        return try await attemptVault { () async throws(VaultError) in try await context.service.vault.initialize(choice) }
+        let choice = self.identity(source, keyFile: keyFile)
+        let record = try await attemptVault { () async throws(VaultError) in try await context.service.vault.initialize(decided, choice) }
+        if let why { context.output.note("there is no desktop keyring (\(why)); the secrets go to an encrypted file") }
+        return record
+    }
+
+    /// The named source with what it needs from options and configuration.
+    func identity(_ source: IdentitySource, keyFile: String?) -> VaultInitialization.Identity {
+        switch source {
+        case .keyFile: .keyFile(path: keyFile ?? context.configuration.keyFile ?? context.paths.defaultKeyFile)
+        case .passphrase: .passphrase
+        case .keyring: .keyring
+        case .systemdCredential: .systemdCredential
+        }
+    }
+
+    /// `auto`: a Secret Service that is there decides for the keyring, also when it is locked (then that is said, and
+    /// nothing is made); only where none can be reached at all the encrypted file takes its place.
+    ///
+    /// - Returns: the backend, and why it is the file where that was not asked for.
+    private func decide(_ wanted: Configuration.Backend) async throws(CommandFailure) -> (BackendKind, String?) {
+        switch wanted {
+        case .keyring: return (.keyring, nil)
+        case .file: return (.file, nil)
+        case .auto:
+            switch await KeyringProbe(context.service.vault.sources).run() {
+            case .ready: return (.keyring, nil)
+            case .absent(let why): return (.file, why)
+            case .unusable(let error): throw CommandFailure(error)
+            }
+        }
+    }
+
+    private func chooseIdentity(_ named: IdentitySource?, _ backend: BackendKind) async throws(CommandFailure) -> IdentitySource {
+        if let named { return named }
+        if backend == .keyring {
+            // Where the secrets are is where their key belongs, unless one other source was named.
+            return configuredSource ?? .keyring
+        }
+        if let configuredSource { return configuredSource }
+        return try await ask()
     }
 
     /// Exactly one source in config.json is a choice; a longer list is only an order of trying.

@@ -2,5 +2,6 @@ import ArgumentParser
 
 struct VaultCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vault", abstract: "The encrypted store behind the logins.", subcommands: [VaultInit.self, VaultStatus.self])
+        commandName: "vault", abstract: "The protected store behind the logins.",
+        subcommands: [VaultInit.self, VaultStatus.self, VaultUnlock.self, VaultLock.self, VaultMigrate.self, VaultAdopt.self])
 }

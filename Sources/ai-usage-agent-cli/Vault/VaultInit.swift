@@ -37,19 +37,14 @@ struct VaultInit: AsyncParsableCommand {
     }
 
     private func text(_ record: VaultRecord, _ context: CommandContext) -> String {
-        switch record.identitySource {
-        case .keyFile:
-            """
-            The vault is ready. Secrets go to \(context.paths.sealedFile), encrypted.
-            Its key is \(record.keyFile ?? "?"): keep a copy somewhere safe, without it nothing can be opened.
-            Next: ai-usage-agent auth login codex
-            """
-        default:
-            """
-            The vault is ready. Secrets go to \(context.paths.sealedFile), encrypted.
-            Its key is behind your passphrase: without it nothing can be opened.
-            Next: ai-usage-agent auth login codex
-            """
-        }
+        let place = record.backend == .keyring ? "the desktop keyring" : "\(context.paths.sealedFile), encrypted"
+        let key =
+            switch record.identitySource {
+            case .keyFile: "Its key is \(record.keyFile ?? "?"): keep a copy somewhere safe, without it nothing can be opened."
+            case .passphrase: "Its key is behind your passphrase: without it nothing can be opened."
+            case .keyring: "Its key is in the desktop keyring: a backup of the keyring is a backup of the vault."
+            case .systemdCredential: "Its key is the systemd credential \(VaultSources.credentialName)."
+            }
+        return "The vault is ready. Secrets go to \(place).\n\(key)\nNext: ai-usage-agent auth login codex"
     }
 }

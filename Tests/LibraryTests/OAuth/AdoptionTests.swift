@@ -144,7 +144,7 @@ struct AdoptionTests {
         let scratch = try OAuthScratch()
         let paths = try #require(VaultPaths(ProcessEnvironment(["HOME": scratch.path])))
         let vault = Vault(
-            paths: paths, time: elsewhere.source, passphrase: PassphraseReader(source: .command(["/bin/false"]), environment: [:]),
+            sources: .headless(paths: paths, passphrase: VaultHouse.noPassphrase, time: elsewhere.source), time: elsewhere.source,
             machineId: nil)
         await #expect(throws: VaultError.self) { try await vault.open() }
         #expect(try house.vault.metadataStore.read().vault != nil)

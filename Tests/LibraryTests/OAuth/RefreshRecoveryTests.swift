@@ -106,6 +106,19 @@ struct RefreshRecoveryTests {
         #expect(try await house.stored(account)?.refresh == "rt-1")
     }
 
+    @Test("Adopting a vault keeps a RESULT that was paid with its own token, and forgets one of another copy")
+    func adoption() async throws {
+        for (spent, access) in [("rt-1", "at-2"), ("rt-other", "at-3")] {
+            let house = try await VaultHouse()
+            let account = try await house.expiredAccount()
+            try await house.leaveResult(account, generation: 2, access: "at-2", refresh: "rt-2", spent: spent)
+            _ = try await VaultMaintenance(house.vault).adopt()
+            if access == "at-3" { await house.server.expect(.reply(200, OAuthTokens.answer("at-3", "rt-3"))) }
+            #expect(try await house.token(account).text == access)
+            #expect(await house.server.count == (access == "at-2" ? 0 : 1))
+        }
+    }
+
     @Test(
         "A RESULT ahead of the store, or spent for another token, is left where it is and reported",
         arguments: [(3, "rt-1"), (9, "rt-8"), (2, "rt-other")])

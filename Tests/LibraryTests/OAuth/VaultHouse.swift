@@ -19,8 +19,8 @@ struct VaultHouse {
 
     init(server: OAuthServer = OAuthServer(), clock: OAuthClock = OAuthClock()) async throws {
         try self.init(on: OAuthScratch(), server: server, clock: clock)
-        let made = VaultInitialization(paths: paths, time: clock.source, passphrase: VaultHouse.noPassphrase)
-        _ = try await made.run(.keyFile(path: paths.defaultKeyFile))
+        let made = VaultInitialization(sources: vault.sources, time: clock.source)
+        _ = try await made.run(.file, .keyFile(path: paths.defaultKeyFile))
     }
 
     private init(on scratch: OAuthScratch, server: OAuthServer, clock: OAuthClock) throws {
@@ -28,7 +28,9 @@ struct VaultHouse {
         self.clock = clock
         self.server = server
         paths = try #require(VaultPaths(ProcessEnvironment(["HOME": scratch.path])))
-        vault = Vault(paths: paths, time: clock.source, passphrase: VaultHouse.noPassphrase, machineId: "test")
+        vault = Vault(
+            sources: .headless(paths: paths, passphrase: VaultHouse.noPassphrase, time: clock.source), time: clock.source, machineId: "test"
+        )
         tokens = TokenManager(
             vault: vault, http: server, deadline: .seconds(30), time: clock.source,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -39,7 +41,7 @@ struct VaultHouse {
         try VaultHouse(on: scratch, server: server ?? self.server, clock: clock ?? self.clock)
     }
 
-    private static let noPassphrase = PassphraseReader(source: .command(["/bin/false"]), environment: [:])
+    static let noPassphrase = PassphraseReader(source: .command(["/bin/false"]), environment: [:])
 
     // MARK: what a test does
 

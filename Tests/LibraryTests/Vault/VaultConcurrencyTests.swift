@@ -59,7 +59,7 @@ struct VaultConcurrencyTests {
     func sharedOpening() async throws {
         try await VaultHome.with { home in
             let first = home.vault(counting(home))
-            _ = try await first.initialize(.passphrase)
+            _ = try await first.initialize(.file, .passphrase)
             _ = try await first.open()
             #expect(runs(home) == 1, "whoever made the vault is not asked again")
             unlink(home.folder.file("runs"))

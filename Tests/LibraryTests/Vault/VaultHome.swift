@@ -50,11 +50,11 @@ struct VaultHome: Sendable {
     static let noPassphrase = PassphraseReader(source: .command(["/bin/false"]), environment: [:])
 
     func initialise(_ choice: VaultInitialization.Identity, _ passphrase: PassphraseReader = noPassphrase) async throws -> VaultRecord {
-        try await vault(passphrase).initialize(choice)
+        try await vault(passphrase).initialize(.file, choice)
     }
 
     func vault(_ passphrase: PassphraseReader = noPassphrase) -> Vault {
-        Vault(paths: paths, time: .system, passphrase: passphrase, machineId: "machine")
+        Vault(sources: .headless(paths: paths, passphrase: passphrase, time: .system), time: .system, machineId: "machine")
     }
 
     func open() async throws -> OpenVault { try await vault().open() }

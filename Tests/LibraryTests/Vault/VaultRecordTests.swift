@@ -28,7 +28,7 @@ struct VaultRecordTests {
         ("key file elsewhere", { home, vault in vault["keyFile"] = .string(home.folder.file("none.txt")) }, [.unavailable]),
         ("source", { _, vault in vault["identitySource"] = "passphrase" }, [.unavailable]),
         ("other source", { _, vault in vault["identitySource"] = "keyring" }, [.unavailable]),
-        ("backend", { _, vault in vault["backend"] = "keyring" }, [.unavailable]),
+        ("backend", { _, vault in vault["backend"] = "keyring" }, [.corrupt]),
         ("unknown backend", { _, vault in vault["backend"] = "cloud" }, [.corrupt]),
     ]
 

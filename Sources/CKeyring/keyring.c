@@ -1,0 +1,211 @@
+#include "CKeyring.h"
+
+#define SECRET_API_SUBJECT_TO_CHANGE
+#include <libsecret/secret.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define APPLICATION "ai-usage-agent"
+#define FORMAT "1"
+
+struct ckeyring {
+    SecretService *service;
+    SecretCollection *collection;
+};
+
+static ckeyring_result unavailable(ckeyring_reason *reason, const char *text) {
+    g_strlcpy(reason->text, text, sizeof reason->text);
+    return CKEYRING_UNAVAILABLE;
+}
+
+static ckeyring_result nobody(ckeyring_reason *reason, const char *text) {
+    unavailable(reason, text);
+    return CKEYRING_NOBODY;
+}
+
+static ckeyring_result failed(ckeyring_reason *reason, GError *error, const char *fallback) {
+    ckeyring_result result = CKEYRING_UNAVAILABLE;
+    if (error != NULL && error->domain == SECRET_ERROR && error->code == SECRET_ERROR_IS_LOCKED) result = CKEYRING_LOCKED;
+    g_strlcpy(reason->text, error != NULL ? error->message : fallback, sizeof reason->text);
+    g_clear_error(&error);
+    return result;
+}
+
+// Attributes are stored unsalted (gnome-keyring: MD5; KWallet: clear), so they say nothing but that an item is ours.
+static GHashTable *attributes(const char *reference) {
+    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_insert(table, (gpointer)"app", (gpointer)APPLICATION);
+    if (reference != NULL) {
+        g_hash_table_insert(table, (gpointer)"v", (gpointer)FORMAT);
+        g_hash_table_insert(table, (gpointer)"ref", (gpointer)reference);
+    }
+    return table;
+}
+
+// Without an address GLib would try to start a bus of its own: look before asking.
+static bool has_bus(void) {
+    const char *address = g_getenv("DBUS_SESSION_BUS_ADDRESS");
+    if (address != NULL && *address != 0) return true;
+    const char *runtime = g_getenv("XDG_RUNTIME_DIR");
+    if (runtime == NULL || *runtime != '/') return false;
+    char *path = g_build_filename(runtime, "bus", NULL);
+    struct stat status;
+    bool found = stat(path, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_uid == geteuid();
+    g_free(path);
+    return found;
+}
+
+static bool names_service(GVariant *reply) {
+    GVariantIter *names = NULL;
+    const char *name;
+    bool found = false;
+    g_variant_get(reply, "(as)", &names);
+    while (g_variant_iter_loop(names, "&s", &name)) found = found || strcmp(name, "org.freedesktop.secrets") == 0;
+    g_variant_iter_free(names);
+    return found;
+}
+
+static bool is_offered(GDBusConnection *bus, GError **error) {
+    static const char *const questions[] = {"ListNames", "ListActivatableNames"};
+    for (size_t i = 0; i < 2; i++) {
+        GVariant *reply = g_dbus_connection_call_sync(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                                      "org.freedesktop.DBus", questions[i], NULL, G_VARIANT_TYPE("(as)"),
+                                                      G_DBUS_CALL_FLAGS_NONE, 3000, NULL, error);
+        if (reply == NULL) return false;
+        bool found = names_service(reply);
+        g_variant_unref(reply);
+        if (found) return true;
+    }
+    return false;
+}
+
+ckeyring_result ckeyring_open(ckeyring **out, ckeyring_reason *reason) {
+    GError *error = NULL;
+    *out = NULL;
+    if (!has_bus()) return nobody(reason, "there is no session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
+    GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, &error);
+    if (bus == NULL) {
+        ckeyring_result result = failed(reason, error, "");
+        char *text = g_strdup_printf("the session bus does not answer (%s)", reason->text);
+        unavailable(reason, text);
+        g_free(text);
+        return result;
+    }
+    bool offered = is_offered(bus, &error);
+    g_object_unref(bus);
+    if (error != NULL) return failed(reason, error, "");
+    if (!offered) return nobody(reason, "no program on the session bus offers the Secret Service (gnome-keyring, KWallet, KeePassXC)");
+
+    SecretService *service = secret_service_get_sync(SECRET_SERVICE_OPEN_SESSION, NULL, &error);
+    if (service == NULL) return failed(reason, error, "the Secret Service cannot be opened");
+    SecretCollection *collection =
+        secret_collection_for_alias_sync(service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &error);
+    if (collection == NULL) {
+        g_object_unref(service);
+        if (error != NULL) return failed(reason, error, "");
+        return unavailable(reason, "the Secret Service has no default keyring yet; make one in your desktop's keyring program");
+    }
+    ckeyring *keyring = g_new0(ckeyring, 1);
+    keyring->service = service;
+    keyring->collection = collection;
+    *out = keyring;
+    return CKEYRING_OK;
+}
+
+void ckeyring_close(ckeyring *keyring) {
+    if (keyring == NULL) return;
+    g_object_unref(keyring->collection);
+    g_object_unref(keyring->service);
+    g_free(keyring);
+}
+
+ckeyring_result ckeyring_state(ckeyring *keyring) {
+    return secret_collection_get_locked(keyring->collection) ? CKEYRING_LOCKED : CKEYRING_OK;
+}
+
+ckeyring_result ckeyring_unlock(ckeyring *keyring, ckeyring_reason *reason) {
+    if (ckeyring_state(keyring) == CKEYRING_OK) return CKEYRING_OK;
+    GError *error = NULL;
+    GList *objects = g_list_append(NULL, keyring->collection), *unlocked = NULL;
+    int count = secret_service_unlock_sync(keyring->service, objects, NULL, &unlocked, &error);
+    g_list_free(objects);
+    g_list_free_full(unlocked, g_object_unref);
+    if (error != NULL) return failed(reason, error, "");
+    if (count > 0) return CKEYRING_OK;
+    g_strlcpy(reason->text, "the keyring was not unlocked", sizeof reason->text);
+    return CKEYRING_LOCKED;
+}
+
+static ckeyring_result search(ckeyring *keyring, const char *reference, SecretSearchFlags flags, GList **items, ckeyring_reason *reason) {
+    GError *error = NULL;
+    GHashTable *table = attributes(reference);
+    *items = secret_service_search_sync(keyring->service, NULL, table, SECRET_SEARCH_ALL | flags, NULL, &error);
+    g_hash_table_unref(table);
+    if (error != NULL) return failed(reason, error, "");
+    if (*items != NULL) return CKEYRING_OK;
+    // Only an unlocked keyring may say that something is not there.
+    return ckeyring_state(keyring) == CKEYRING_OK ? CKEYRING_ABSENT : CKEYRING_LOCKED;
+}
+
+ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_secret secret, void *context, ckeyring_reason *reason) {
+    GList *items;
+    ckeyring_result result = search(keyring, reference, SECRET_SEARCH_LOAD_SECRETS, &items, reason);
+    if (result != CKEYRING_OK) return result;
+    for (GList *each = items; each != NULL && result == CKEYRING_OK; each = each->next) {
+        SecretItem *item = each->data;
+        SecretValue *value = secret_item_get_locked(item) ? NULL : secret_item_get_secret(item);
+        if (value == NULL) {
+            result = secret_item_get_locked(item) ? CKEYRING_LOCKED : unavailable(reason, "the keyring has the item and does not hand it out");
+            break;
+        }
+        gsize count;
+        const char *bytes = secret_value_get(value, &count);
+        secret(context, (const uint8_t *)bytes, count);
+        secret_value_unref(value);
+    }
+    g_list_free_full(items, g_object_unref);
+    return result;
+}
+
+ckeyring_result ckeyring_put(ckeyring *keyring, const char *reference, const char *label, const uint8_t *bytes, size_t count,
+                             ckeyring_reason *reason) {
+    GError *error = NULL;
+    if (ckeyring_state(keyring) != CKEYRING_OK) return CKEYRING_LOCKED;
+    GHashTable *table = attributes(reference);
+    SecretValue *value = secret_value_new((const char *)bytes, (gssize)count, "application/json");
+    SecretItem *item =
+        secret_item_create_sync(keyring->collection, NULL, table, label, value, SECRET_ITEM_CREATE_REPLACE, NULL, &error);
+    secret_value_unref(value);
+    g_hash_table_unref(table);
+    if (item == NULL) return failed(reason, error, "the keyring did not take the item");
+    g_object_unref(item);
+    return CKEYRING_OK;
+}
+
+ckeyring_result ckeyring_delete(ckeyring *keyring, const char *reference, ckeyring_reason *reason) {
+    GList *items;
+    ckeyring_result result = search(keyring, reference, SECRET_SEARCH_NONE, &items, reason);
+    if (result != CKEYRING_OK) return result;
+    for (GList *each = items; each != NULL && result == CKEYRING_OK; each = each->next) {
+        GError *error = NULL;
+        if (!secret_item_delete_sync(each->data, NULL, &error)) result = failed(reason, error, "the keyring did not remove the item");
+    }
+    g_list_free_full(items, g_object_unref);
+    return result;
+}
+
+ckeyring_result ckeyring_list(ckeyring *keyring, ckeyring_reference each_reference, void *context, ckeyring_reason *reason) {
+    GList *items;
+    ckeyring_result result = search(keyring, NULL, SECRET_SEARCH_NONE, &items, reason);
+    if (result != CKEYRING_OK) return result;
+    for (GList *each = items; each != NULL; each = each->next) {
+        GHashTable *table = secret_item_get_attributes(each->data);
+        const char *reference = g_hash_table_lookup(table, "ref");
+        if (reference != NULL) each_reference(context, reference);
+        g_hash_table_unref(table);
+    }
+    g_list_free_full(items, g_object_unref);
+    return CKEYRING_OK;
+}

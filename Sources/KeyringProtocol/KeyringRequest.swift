@@ -1,0 +1,54 @@
+package import Platform
+
+/// What `ai-usage-keyring` is asked on its standard input: one JSON object with a list of operations.
+///
+/// `{"version":1,"unlock":false,"requests":[{"op":"get","ref":"…"},…]}`. Each operation is answered by one line on
+/// standard output (`KeyringReply`), in order, as soon as it is done: a parent sees progress or its absence.
+package enum KeyringOperation: String, Sendable {
+    /// Is there a service, a default keyring, and is it unlocked?
+    case state
+    /// Writes, reads, compares and removes an item of its own.
+    case canary
+    case get, put, delete, list
+}
+
+/// Builds the request in protected memory; a `put` carries a secret.
+package struct KeyringRequestWriter: ~Copyable {
+    package static let version = 1
+    private var writer: SecretJSONWriter
+    package private(set) var count = 0
+
+    /// - Parameter unlock: may the service ask the person? Only when they asked for it.
+    package init(unlock: Bool) {
+        writer = SecretJSONWriter(capacity: 16384)
+        writer.member("version", .number(JSONNumber(KeyringRequestWriter.version)))
+        writer.member("unlock", .bool(unlock))
+        writer.beginArray("requests")
+    }
+
+    package mutating func add(_ operation: KeyringOperation, ref: String? = nil) {
+        var element = SecretJSONWriter(capacity: 256)
+        element.member("op", .string(operation.rawValue))
+        if let ref { element.member("ref", .string(ref)) }
+        append(element.finish())
+    }
+
+    package mutating func addPut(ref: String, label: String, secret: borrowing SecretBytes) {
+        var element = SecretJSONWriter(capacity: secret.count * 2 + 256)
+        element.member("op", .string(KeyringOperation.put.rawValue))
+        element.member("ref", .string(ref))
+        element.member("label", .string(label))
+        element.member("secret", secret: secret)
+        append(element.finish())
+    }
+
+    package consuming func finish() -> SecretBytes {
+        writer.endArray()
+        return writer.finish()
+    }
+
+    private mutating func append(_ element: consuming SecretBytes) {
+        element.withBytes { writer.element(raw: $0) }
+        count += 1
+    }
+}

@@ -1,0 +1,105 @@
+import KeyringProtocol
+import Platform
+
+/// The secrets in the desktop's Secret Service, one item per account, found by the account's random id alone.
+struct KeyringBackend: SecretsBackend {
+    let helper: KeyringHelper
+    /// May the service ask the person to unlock?
+    let mayAsk: Bool
+
+    func get(_ accountId: String) async throws(VaultError) -> SecretBundle? {
+        let answer = try await ask { $0.add(.get, ref: accountId) }
+        switch answer.reply.result {
+        case .found: return try newest(answer)
+        case .absent: return nil
+        default: throw VaultError.keyring(answer.reply)
+        }
+    }
+
+    func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState? {
+        let secret = bundle.encoded()
+        let id = bundle.facts.accountId
+        let answer = try await ask { $0.addPut(ref: id, label: KeyringBackend.label(id), secret: secret) }
+        guard answer.reply.result == .done else { throw VaultError.keyring(answer.reply) }
+        return nil
+    }
+
+    func delete(_ accountId: String) async throws(VaultError) -> SealedState? {
+        let answer = try await ask { $0.add(.delete, ref: accountId) }
+        guard answer.reply.result == .done || answer.reply.result == .absent else { throw VaultError.keyring(answer.reply) }
+        return nil
+    }
+
+    func getAll() async throws(VaultError) -> [BundleBox] {
+        let answer = try await ask { $0.add(.list) }
+        guard answer.reply.result == .found else { throw VaultError.keyring(answer.reply) }
+        let references = Set(answer.reply.references).sorted()
+        var request = KeyringRequestWriter(unlock: mayAsk)
+        for reference in references { request.add(.get, ref: reference) }
+        let answers = await helper.ask(request, mayAskPerson: mayAsk)
+        var all: [BundleBox] = []
+        for answer in answers {
+            guard answer.reply.result == .found else { throw VaultError.keyring(answer.reply) }
+            // The identity's item is no bundle.
+            if let bundle = try? newest(answer) { all.append(BundleBox(bundle)) }
+        }
+        guard answers.count == references.count else { throw VaultError(.unavailable, "the keyring did not hand out every item") }
+        return all
+    }
+
+    func putAll(_ bundles: [BundleBox]) async throws(VaultError) -> SealedState? {
+        var request = KeyringRequestWriter(unlock: mayAsk)
+        for box in bundles {
+            let id = box.bundle.facts.accountId
+            request.addPut(ref: id, label: KeyringBackend.label(id), secret: box.bundle.encoded())
+        }
+        let answers = await helper.ask(request, mayAskPerson: mayAsk)
+        for answer in answers where answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
+        guard answers.count == bundles.count else { throw VaultError(.unavailable, "the keyring did not take every item") }
+        return nil
+    }
+
+    /// Removes the items of accounts and of an identity; what is not there is no error.
+    func removeAll(accounts: [String], identity: String) async throws(VaultError) {
+        let references = accounts + [identity]
+        var request = KeyringRequestWriter(unlock: mayAsk)
+        for reference in references { request.add(.delete, ref: reference) }
+        let answers = await helper.ask(request, mayAskPerson: mayAsk)
+        for answer in answers where answer.reply.result != .done && answer.reply.result != .absent {
+            throw VaultError.keyring(answer.reply)
+        }
+    }
+
+    func list() async throws(VaultError) -> [BundleFacts] { try await getAll().map { $0.bundle.facts } }
+
+    /// What a keyring program shows; never an e-mail address.
+    static func label(_ id: String) -> String { "AI Usage Agent: account \(id.prefix(4))" }
+
+    private func ask(_ add: (inout KeyringRequestWriter) -> Void) async throws(VaultError) -> KeyringAnswer {
+        var request = KeyringRequestWriter(unlock: mayAsk)
+        add(&request)
+        let answers = await helper.ask(request, mayAskPerson: mayAsk)
+        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        return answer
+    }
+
+    /// Two items with one reference happen when a put was killed and repeated: the higher generation counts.
+    private func newest(_ answer: KeyringAnswer) throws(VaultError) -> SecretBundle {
+        var best: SecretBundle?
+        var generation = -1
+        for index in 0..<answer.reply.secretCount {
+            guard let text = answer.reply.secret(at: index), let document = try? JSONDocument(text),
+                let bundle = try? SecretBundle(document, document.root), bundle.facts.generation > generation
+            else { continue }
+            generation = bundle.facts.generation
+            best = .some(bundle)
+        }
+        switch consume best {
+        case .some(let bundle): return bundle
+        case .none:
+            throw VaultError(
+                .corrupt, "the keyring's item is no secret bundle of this program",
+                remedy: "remove it in your keyring program and log in again")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Age
+import Platform
+
+/// Writes identities to where people and systemd keep them: a key file, or a file under a passphrase.
+struct IdentityFiles: Sendable {
+    /// log2 of scrypt's cost: about 0.6 s and 128 MiB.
+    static let workFactor = 17
+
+    let sources: VaultSources
+    let time: TimeSource
+
+    /// Checks that the path is one where a key may stand.
+    func checkKeyFilePath(_ path: String) throws(VaultError) -> (folder: String, name: String) {
+        guard path.hasPrefix("/") else { throw VaultError(.usage, "--key-file needs an absolute path, not \"\(path)\"") }
+        let components = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let isPlain = !components.contains { $0 == ".." || $0 == "." || $0.isEmpty }
+        guard isPlain, !(path + "/").hasPrefix(sources.paths.data + "/") else {
+            throw VaultError(
+                .usage,
+                "the key file must not stand in \(sources.paths.data), beside what it opens, and its path must be a plain one: \(path)",
+                remedy: "leave --key-file out: \(sources.paths.defaultKeyFile)")
+        }
+        let parts = IdentityLoader.split(path)
+        guard !parts.name.isEmpty else { throw VaultError(.usage, "--key-file names a directory: \(path)") }
+        return parts
+    }
+
+    /// Writes the identity as a standard age identity file, 0600. One that is there already is kept if it is the same.
+    func writeKeyFile(_ identity: borrowing AgeIdentity, _ path: String, replacing: Bool = false) throws(VaultError) {
+        let (folder, name) = try checkKeyFilePath(path)
+        let directory = try translating { () throws(FileError) in
+            try PrivateDirectory.open(folder, trust: .notWritableByOthers, create: true)
+        }
+        if !replacing, try translating({ () throws(FileError) in try directory.exists(name) }) {
+            guard try IdentityFiles.read(directory, name).recipient == identity.recipient else {
+                throw VaultError(
+                    .usage, "\(path) exists and holds another identity; it was not changed", remedy: "choose another --key-file")
+            }
+            return
+        }
+        let content = identity.identityFile(created: time.now().wholeSeconds.description)
+        try translating { () throws(FileError) in
+            try content.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in try directory.replace(name, with: bytes) }
+        }
+    }
+
+    static func read(_ directory: PrivateDirectory, _ name: String) throws(VaultError) -> AgeIdentity {
+        let content = try translating { () throws(FileError) in try directory.read(name, limit: 65536) }
+        do throws(AgeError) { return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) } } catch {
+            throw VaultError(.corrupt, "\(directory.file(name)) is no age identity file: \(error.detail); it was not changed")
+        }
+    }
+
+    /// Seals the identity under a passphrase, as `identity.age` or under another name.
+    func writePassphraseFile(
+        _ identity: borrowing AgeIdentity, _ passphrase: consuming SecretBytes, _ data: PrivateDirectory,
+        name: String = IdentityLoader.passphraseFileName
+    ) async throws(VaultError) {
+        let work = SealWork(identity.duplicate(), passphrase, created: time.now().wholeSeconds.description)
+        switch await onOwnThread({ work.seal() }) {
+        case .success(let bytes): try translating { () throws(FileError) in try data.replace(name, with: bytes.span) }
+        case .failure(let error):
+            throw VaultError(.storage, "the passphrase could not be stretched: \(error.detail)", remedy: "128 MiB of memory are needed")
+        }
+    }
+}
+
+/// One sealing under a passphrase, handed to a thread: scrypt blocks it for half a second.
+private final class SealWork: Sendable {
+    private let identity: AgeIdentity
+    private let passphrase: SecretBytes
+    private let created: String
+
+    init(_ identity: consuming AgeIdentity, _ passphrase: consuming SecretBytes, created: String) {
+        self.identity = identity
+        self.passphrase = passphrase
+        self.created = created
+    }
+
+    func seal() -> Result<[UInt8], AgeError> {
+        let content = identity.identityFile(created: created)
+        return content.withBytes { bytes in
+            do throws(AgeError) {
+                return .success(try AgeFile.seal(bytes, passphrase: passphrase, workFactor: IdentityFiles.workFactor))
+            } catch { return .failure(error) }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import KeyringProtocol
+import Platform
+
+/// Whether the desktop keyring can be the backend of a new vault.
+package struct KeyringProbe: Sendable {
+    package enum Finding: Sendable {
+        /// It took a test item, gave it back and removed it.
+        case ready
+        /// There is nobody to ask: no bus, no service, no helper.
+        case absent(String)
+        /// Somebody is there and cannot be used now: locked, silent, forgetful.
+        case unusable(VaultError)
+    }
+
+    private let sources: VaultSources
+
+    package init(_ sources: VaultSources) { self.sources = sources }
+
+    /// Lets the service ask the person.
+    ///
+    /// - Throws: `locked` when they did not unlock it, `unavailable`.
+    package func unlock() async throws(VaultError) {
+        var request = KeyringRequestWriter(unlock: true)
+        request.add(.state)
+        let answers = await sources.keyring.ask(request, mayAskPerson: true)
+        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        if answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
+    }
+
+    package func run() async -> Finding {
+        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
+        request.add(.canary)
+        let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
+        guard let answer = answers.first else { return .absent("the helper gave no answer") }
+        switch answer.reply.result {
+        case .done: return .ready
+        case .unavailable where answer.reply.isNobodyThere: return .absent(TerminalText.escape(answer.reply.why ?? "no reason given"))
+        default: return .unusable(VaultError.keyring(answer.reply))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Platform
+
+/// What changes a vault as a whole. Every operation holds the flight lock exclusively, so that no refresh runs, and refuses
+/// while a refresh waits in the journal: sealing it to a forgotten identity would lose a login.
+package struct VaultMaintenance: Sendable {
+    let vault: Vault
+    let open: OpenVault
+
+    package init(_ vault: Vault) async throws(VaultError) {
+        self.vault = vault
+        open = try await vault.open()
+    }
+
+    var paths: VaultPaths { vault.paths }
+
+    /// Runs `body` with nobody else writing.
+    func exclusively<R: Sendable>(_ body: (VaultRecord, VaultLocks) async throws(VaultError) -> R) async throws(VaultError) -> R {
+        let locks = try VaultLocks(paths: paths, time: vault.time)
+        let flightLock = try await locks.take(.flight(.exclusive))
+        let vaultLock = try await locks.take(.vault)
+        defer {
+            extendLifetime(vaultLock)
+            extendLifetime(flightLock)
+        }
+        let metadata = try vault.metadataStore.read()
+        guard let record = metadata.vault, record.id == open.id else { throw Vault.missing }
+        let pending = metadata.accounts.filter { RotationJournal.hasRecord(paths, $0.id) }
+        if let first = pending.first {
+            throw VaultError(
+                .pendingCommit, "\(pending.count) refresh waits in the journal",
+                remedy: "commit it first: ai-usage-agent token \(first.provider) --account \(first.id)")
+        }
+        return try await body(record, locks)
+    }
+
+    /// Replaces the vault object of auth.json: the one moment at which a change of the whole vault happens.
+    func pin(_ change: @Sendable (inout VaultRecord) -> Void, _ keys: VaultKeys, _ state: SealedState?) async throws(VaultError) {
+        try await vault.metadataStore.update { metadata in
+            guard var record = metadata.vault else { return }
+            change(&record)
+            record.take(state, keys)
+            metadata.vault = record
+        }
+        if let state { try StateMemory(paths: paths).write(.init(vaultId: open.id, state: state)) }
+    }
+
+    /// Takes a restored or copied vault for the right one (`vault adopt`).
+    ///
+    /// - Returns: the accounts whose next refresh may find its token spent.
+    package func adopt() async throws(VaultError) -> [AccountRecord] {
+        let locks = try VaultLocks(paths: paths, time: vault.time)
+        let flightLock = try await locks.take(.flight(.exclusive))
+        let vaultLock = try await locks.take(.vault)
+        defer {
+            extendLifetime(vaultLock)
+            extendLifetime(flightLock)
+        }
+        let backend = open.backend
+        try await clearForeignRecords()
+        var state: SealedState?
+        if let file = backend as? SealedFileBackend {
+            state = try file.adopt()
+            try await pin({ _ in }, open.keys, state)
+        }
+        // An imported account stops waiting; its bundle is written again without the mark.
+        var cleared: [BundleBox] = []
+        let all = try await backend.getAll()
+        for box in all where box.bundle.facts.awaitsAdoption {
+            var bundle = box.bundle.duplicate()
+            bundle.facts.awaitsAdoption = false
+            bundle.facts.generation += 1
+            cleared.append(BundleBox(bundle))
+        }
+        if !cleared.isEmpty { state = try await backend.putAll(cleared) }
+        let facts = try await backend.list()
+        let sealed = state
+        let keys = open.keys
+        try await vault.metadataStore.update { metadata in
+            metadata.vault?.take(sealed, keys)
+            for fact in facts {
+                if metadata.account(id: fact.accountId) == nil { metadata.accounts.append(AccountRecord(rebuilding: fact)) }
+                metadata.updateAccount(id: fact.accountId) { record in
+                    record.generation = fact.generation
+                    record.expiresAt = fact.expiresAt
+                    record.status = .active
+                    record.statusReason = nil
+                    record.refusedFingerprint = nil
+                }
+            }
+        }
+        if let state { try StateMemory(paths: paths).write(.init(vaultId: open.id, state: state)) }
+        return try vault.metadataStore.read().accounts
+    }
+}
+
+extension VaultMaintenance {
+    /// Forgets refreshes that belong to the copy that was put aside. One that was paid with the token that is here now is
+    /// no such thing: it waits to be committed.
+    private func clearForeignRecords() async throws(VaultError) {
+        for account in try vault.metadataStore.read().accounts {
+            guard let result = try open.journal.read(account.id) else { continue }
+            var fits = false
+            if let stored = try await open.bundle(account.id), result.bundle.facts.generation == stored.facts.generation + 1 {
+                switch stored.refreshToken {
+                case .some(let token): fits = open.keys.fingerprint(of: token) == result.spentFingerprint
+                case .none: break
+                }
+            }
+            if !fits { try open.journal.clear(account.id) }
+        }
+    }
+}
+
+extension AccountRecord {
+    /// A record made from what the secrets themselves say (recovery rule R7).
+    init(rebuilding facts: BundleFacts) {
+        self.init(
+            id: facts.accountId, provider: facts.provider, accountKey: facts.accountKey, authType: facts.authType, source: "agent-store",
+            createdAt: facts.obtainedAt)
+        providerAccountId = facts.providerAccountId
+        email = facts.email
+        label = facts.label
+        scopes = facts.scopes
+        expiresAt = facts.expiresAt
+        generation = facts.generation
+        insecure = facts.origins["token"]?.hasPrefix("http://") ?? false
+        refreshable = true
+    }
+}

@@ -1,0 +1,42 @@
+import Agent
+import ArgumentParser
+import Platform
+import Vault
+
+struct VaultMigrate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate", abstract: "Move all secrets to the other backend: copied, compared, switched, removed.",
+        discussion: """
+            $ ai-usage-agent vault migrate --to keyring
+            $ ai-usage-agent vault migrate --to file --identity key-file
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @Option(help: "keyring or file.") var to: Target
+    @Option(help: "What opens the vault afterwards: keyring, key-file, passphrase or systemd-credential.") var identity: VaultInit.Source?
+    @Option(name: .customLong("key-file"), help: "Absolute path of the key file.") var keyFile: String?
+
+    enum Target: String, ExpressibleByArgument, CaseIterable { case keyring, file }
+
+    func run() async throws {
+        let context = try CommandContext(global, passphrase)
+        let source: IdentitySource? = identity.flatMap { IdentitySource(rawValue: $0.rawValue) } ?? (keyFile == nil ? nil : .keyFile)
+        let choice = source.map { VaultChoice(context).identity($0, keyFile: keyFile) }
+        let target: BackendKind = to == .keyring ? .keyring : .file
+        let migration = try await attemptVault { () async throws(VaultError) in
+            try await VaultMaintenance(context.service.vault).migrate(to: target, choice)
+        }
+        let document: JSONValue = [
+            "schemaVersion": 1, "from": .string(migration.from.rawValue), "to": .string(migration.to.rawValue),
+            "identitySource": .string(migration.identitySource.rawValue), "accounts": .number(JSONNumber(migration.accounts)),
+            "moved": .bool(!migration.wasThereAlready),
+        ]
+        let what = "\(migration.accounts) account\(migration.accounts == 1 ? "" : "s")"
+        context.output.result(
+            document,
+            text: migration.wasThereAlready
+                ? "the secrets are in the \(migration.to.rawValue) already (\(what)); leftovers were removed"
+                : "moved \(what) to the \(migration.to.rawValue), opened by \(migration.identitySource.rawValue)")
+    }
+}
