@@ -46,7 +46,7 @@ dependencies:
 	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev pkg-config curl
 
 test-dependencies: dependencies
-	scripts/install-dependencies age strace python3 python3-venv dbus-daemon dbus-bin gnome-keyring libsecret-tools
+	scripts/install-dependencies age strace python3 python3-venv dbus gnome-keyring libsecret-tools
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:
