@@ -3,8 +3,6 @@ import Platform
 /// The secrets in one file, `secrets.age`, sealed to the vault's identity: for hosts without a desktop keyring.
 struct SealedFileBackend: SecretsBackend {
     static let fileName = "secrets.age"
-    /// What a change of the identity prepared; it counts when auth.json names its hash, and only then.
-    static let nextFileName = "secrets.age.next"
 
     let directory: PrivateDirectory
     let metadata: MetadataStore
@@ -74,41 +72,11 @@ struct SealedFileBackend: SecretsBackend {
             store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }, generation)
     }
 
-    /// Everything sealed to another identity, beside the present file and not yet in force.
-    func prepare(for next: VaultKeys, machine: String) throws(VaultError) -> SealedState {
-        let store = try open()
-        let sealed = store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: store.generation + 1, keys: next) { _ in }
-        try translating { () throws(FileError) in try directory.replace(SealedFileBackend.nextFileName, with: sealed.span) }
-        let back = try translating { () throws(FileError) in try directory.read(SealedFileBackend.nextFileName) }
-        // Read back with the new keys and compared, before anything points to it.
-        let reopened = try back.withBytes { (bytes) throws(VaultError) in
-            try SealedStore(opening: bytes, path: directory.file(SealedFileBackend.nextFileName), vaultId: vaultId, keys: next)
-        }
-        guard try reopened.facts() == store.facts() else {
-            throw VaultError(.storage, "the newly sealed file differs from the old one; nothing was changed")
-        }
-        return SealedState(generation: store.generation + 1, sha256: Hex.encode(SHA256.hash(sealed.span).span))
-    }
-
     /// Forgets a file that auth.json does not name, so that a migration starts from nothing.
     func discard() throws(VaultError) {
         try translating { () throws(FileError) in
             try directory.remove(SealedFileBackend.fileName)
-            try directory.remove(SealedFileBackend.nextFileName)
         }
-    }
-
-    /// Makes the prepared file the file. Repeatable: a crash in between is finished by the next write.
-    func takePrepared() throws(VaultError) {
-        try translating { () throws(FileError) in
-            guard try directory.exists(SealedFileBackend.nextFileName) else { return }
-            let next = try directory.read(SealedFileBackend.nextFileName)
-            try next.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in
-                try directory.replace(SealedFileBackend.fileName, with: bytes)
-            }
-            try directory.remove(SealedFileBackend.nextFileName)
-        }
-        judged.withLock { $0 = nil }
     }
 
     private func highestKnown(_ record: VaultRecord?) -> Int {
@@ -119,15 +87,7 @@ struct SealedFileBackend: SecretsBackend {
     private var path: String { directory.file(SealedFileBackend.fileName) }
 
     private func read() throws(VaultError) -> SecretBytes? {
-        guard let file = try read(SealedFileBackend.fileName) else { return nil }
-        guard let wanted = try metadata.read().vault?.sealedSha256, SealedFileBackend.hash(file) != wanted,
-            let next = try read(SealedFileBackend.nextFileName), SealedFileBackend.hash(next) == wanted
-        else { return file }
-        return next
-    }
-
-    private func read(_ name: String) throws(VaultError) -> SecretBytes? {
-        do throws(FileError) { return try directory.read(name) } catch {
+        do throws(FileError) { return try directory.read(SealedFileBackend.fileName) } catch {
             if error.kind == .notFound { return nil }
             throw VaultError(error)
         }
@@ -171,7 +131,6 @@ struct SealedFileBackend: SecretsBackend {
         try translating { () throws(FileError) in
             try directory.sweepTemporaries(of: SealedFileBackend.fileName)
             try directory.replace(SealedFileBackend.fileName, with: sealed.span)
-            try directory.remove(SealedFileBackend.nextFileName)
         }
         let state = SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(sealed.span).span))
         judged.withLock { $0 = nil }
