@@ -52,13 +52,15 @@ package struct AgeIdentity: ~Copyable, Sendable {
         return buffer.finish()
     }
 
-    /// An identity file as age-keygen writes it; `created` is an RFC 3339 time and must be one line.
-    package borrowing func identityFile(created: String) -> SecretBytes {
-        precondition(!created.utf8.contains(UInt8(ascii: "\n")), "the time of creation must be one line")
+    /// An identity file as age-keygen writes it, with a further comment behind the key; `created` is an RFC 3339 time. Both must
+    /// be one line.
+    package borrowing func identityFile(created: String, comment: String? = nil) -> SecretBytes {
+        precondition(!(created + (comment ?? "")).utf8.contains(UInt8(ascii: "\n")), "a comment must be one line")
         var buffer = SecretBuffer(capacity: 256)
         buffer.append("# created: \(created)\n# public key: \(recipient.text)\n")
         buffer.append(encoded())
         buffer.append("\n")
+        if let comment { buffer.append("# \(comment)\n") }
         return buffer.finish()
     }
 

@@ -32,7 +32,7 @@ package enum ErrorCode {
         case .rollbackSuspected: "rollback_suspected"
         case .pendingCommit: "pending_commit"
         case .clonedVault: "cloned_vault"
-        case .busy: "busy"
+        case .busy, .superseded: "busy"
         case .noSuchAccount: "no_such_account"
         case .ambiguousAccount: "ambiguous_account"
         case .usage: "usage_error"
@@ -56,7 +56,7 @@ package enum ErrorCode {
         switch code {
         case .missing, .locked, .unavailable, .wrongPassphrase: 4
         case .foreign, .corrupt, .rollbackSuspected, .clonedVault: 65
-        case .busy, .pendingCommit: 5
+        case .busy, .superseded, .pendingCommit: 5
         case .noSuchAccount: 3
         case .ambiguousAccount, .usage: 64
         case .storage: 1

@@ -9,7 +9,7 @@ package actor Vault {
     package nonisolated let time: TimeSource
     package nonisolated let metadataStore: MetadataStore
     package nonisolated let sources: VaultSources
-    private let machineId: String?
+    nonisolated let machineId: String?
     private let allowNetworkFilesystem: Bool
     private var opening: Task<Result<OpenVault, VaultError>, Never>?
 
@@ -27,12 +27,33 @@ package actor Vault {
     /// The vault with its identity loaded. Callers that come at once share one load (one prompt); a failure is not kept.
     ///
     /// - Throws: `missing` before `vault init`; `locked`, `unavailable`, `wrongPassphrase`, `foreign`, `corrupt`.
-    package func open() async throws(VaultError) -> OpenVault {
-        let task = opening ?? Task { await self.load() }
+    package func open() async throws(VaultError) -> OpenVault { try await open(keeping: nil) }
+
+    /// - Parameter keeper: is given the passphrase that opened the vault; nothing that was opened before is used then.
+    func open(keeping keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
+        if keeper != nil { opening = nil }
+        let task = opening ?? Task { await self.load(keeper) }
         opening = task
         let result = await task.value
         if case .failure = result { opening = nil }
         return try result.get()
+    }
+
+    /// Forgets the identity and everything derived from it; who still holds an `OpenVault` keeps it until they let go.
+    package func lock() { opening = nil }
+
+    /// The vault as it is now, held so until the flight ends: a rekeying or a move before it is caught up with, one behind it
+    /// waits. Take the account's lock first.
+    package func beginFlight() async throws(VaultError) -> VaultFlight {
+        let open = try await open()
+        do throws(VaultError) {
+            return VaultFlight(vault: open, lock: try await open.flightLock())
+        } catch {
+            guard error.code == .superseded else { throw error }
+            lock()
+            let again = try await self.open()
+            return VaultFlight(vault: again, lock: try await again.flightLock())
+        }
     }
 
     /// Makes a vault and keeps it open: whoever gave the passphrase is not asked again.
@@ -40,17 +61,29 @@ package actor Vault {
     /// - Throws: `usage` when there is one already, and what the source of the passphrase can fail with.
     package func initialize(_ backend: BackendKind, _ choice: VaultInitialization.Identity) async throws(VaultError) -> VaultRecord {
         let made = try await VaultInitialization(sources: sources, time: time).run(backend, choice)
-        let open = try OpenVault(vault: self, record: made.record, keys: made.keys, machineId: machineId)
+        let open = try OpenVault(vault: self, record: made.record, keys: made.keys)
         opening = Task { .success(open) }
         return made.record
     }
 
-    private func load() async -> Result<OpenVault, VaultError> {
+    private func load(_ keeper: PassphraseKeeper?) async -> Result<OpenVault, VaultError> {
         do throws(VaultError) {
             guard let record = try metadataStore.read().vault else { throw Vault.missing }
-            let keys = try await IdentityLoader(sources: sources).load(record)
-            return .success(try OpenVault(vault: self, record: record, keys: keys, machineId: machineId))
+            do throws(VaultError) {
+                return .success(try await load(record, keeper))
+            } catch {
+                // A rekeying between the two readings changes record and identity together: look once more.
+                guard error.code == .foreign, let again = try metadataStore.read().vault, again != record else { throw error }
+                return .success(try await load(again, keeper))
+            }
         } catch { return .failure(error) }
+    }
+
+    private func load(_ record: VaultRecord, _ keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
+        var fromWaiting = false
+        let keys = try await IdentityLoader(sources: sources, keeper: keeper).load(record, fromWaiting: &fromWaiting)
+        if fromWaiting { await RekeyRemains(sources: sources, time: time).settle(keys) }
+        return try OpenVault(vault: self, record: record, keys: keys, fromWaiting: fromWaiting)
     }
 
     package static let missing = VaultError(
@@ -79,22 +112,38 @@ package actor Vault {
     }
 }
 
+/// An open vault that nobody changes as a whole while this lives.
+package struct VaultFlight: ~Copyable, Sendable {
+    package let vault: OpenVault
+    private let lock: FileLock
+
+    fileprivate init(vault: OpenVault, lock: consuming FileLock) {
+        self.vault = vault
+        self.lock = lock
+    }
+}
+
 /// A vault whose identity is in memory.
 package final class OpenVault: Sendable {
     private let vault: Vault
     package let id: String
     package let keys: VaultKeys
+    private let kind: BackendKind
+    /// The identity was read from a file that a rekeying left waiting.
+    let fromWaiting: Bool
     package let backend: any SecretsBackend
     package let journal: RotationJournal
     private let locks: VaultLocks
     /// The binding of the machine we run on.
     private let machine: String
 
-    fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, machineId: String?) throws(VaultError) {
+    fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, fromWaiting: Bool = false) throws(VaultError) {
         self.vault = vault
+        self.fromWaiting = fromWaiting
         self.keys = keys
-        machine = keys.machineBinding(machineId)
+        machine = keys.machineBinding(vault.machineId)
         id = record.id
+        kind = record.backend
         locks = try VaultLocks(paths: vault.paths, time: vault.time)
         journal = try RotationJournal(data: locks.data, vaultId: record.id, keys: keys)
         switch record.backend {
@@ -104,17 +153,25 @@ package final class OpenVault: Sendable {
         }
     }
 
+    /// What was written to this machine's stores, as far as it is remembered outside of them.
+    private var memory: StateMemory { StateMemory(paths: vault.paths, vaultId: id) }
+
     /// Why a bundle must not be refreshed or written now: an older copy, or another machine's. Nil if it may.
     package func suspicion(_ facts: BundleFacts?) throws(VaultError) -> VaultError? {
         if let facts, facts.awaitsAdoption { return VaultError.cloned("this account") }
         if let file = backend as? SealedFileBackend { return try file.suspicion() }
-        guard let facts, let known = try vault.metadataStore.read().account(id: facts.accountId), facts.generation < known.generation else {
-            return nil
-        }
+        guard let facts else { return nil }
+        // The memory first: whatever another process writes meanwhile makes the metadata newer, never older.
+        let remembered = memory.read()?.generations[facts.accountId] ?? 0
+        let recorded = try vault.metadataStore.read().account(id: facts.accountId)?.generation ?? 0
+        let newest = max(remembered, recorded)
+        guard facts.generation < newest else { return nil }
         return VaultError(
             .rollbackSuspected,
-            "the keyring holds generation \(facts.generation) of this account, but generation \(known.generation) was written: it looks like a restored backup",
-            remedy: "ai-usage-agent vault adopt, then log in again if the token turns out to be spent")
+            "the keyring holds generation \(facts.generation) of this account, but generation \(newest) was written on this machine: it looks like a restored backup, whose tokens may be spent",
+            remedy:
+                "restore the newest keyring, or accept this one: ai-usage-agent vault adopt (then log in again where a token turns out to be spent)"
+        )
     }
 
     /// The file backend of this vault, whether or not it is the pinned one.
@@ -127,10 +184,31 @@ package final class OpenVault: Sendable {
         try await locks.take(.account(provider: provider, accountKey: accountKey, vaultId: id))
     }
 
-    package func flightLock(_ mode: FileLock.Mode = .shared) async throws(VaultError) -> FileLock { try await locks.take(.flight(mode)) }
+    /// Keeps everybody away who would change the vault as a whole, for as long as a refresh or a login takes to be stored.
+    ///
+    /// - Throws: `superseded` when the vault was rekeyed since it was opened, `busy`.
+    package func flightLock() async throws(VaultError) -> FileLock {
+        let lock = try await locks.take(.flight(.shared))
+        try checkCurrent()
+        return lock
+    }
+
+    /// - Throws: `superseded` when what we would seal could not be opened any more.
+    private func checkCurrent() throws(VaultError) {
+        guard let record = try vault.metadataStore.read().vault, record.id == id, record.recipient == keys.recipient.text,
+            record.backend == kind
+        else {
+            throw VaultError.superseded(vault.paths)
+        }
+    }
 
     /// The account's secrets; nil if the store is whole and has none.
-    package func bundle(_ accountId: String) async throws(VaultError) -> SecretBundle? { try await backend.get(accountId) }
+    package func bundle(_ accountId: String) async throws(VaultError) -> SecretBundle? {
+        if let bundle = try await backend.get(accountId) { return bundle }
+        // A store that has just been moved away is no empty one.
+        try checkCurrent()
+        return nil
+    }
 
     /// Makes a bundle the account's current one: secret first, read back and compared, then metadata. The caller holds
     /// the account lock.
@@ -141,31 +219,43 @@ package final class OpenVault: Sendable {
     ) async throws(VaultError) {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }
+        try checkCurrent()
         if let suspicion = try suspicion(bundle.facts) { throw suspicion }
         let state = try await backend.put(bundle)
         guard let stored = try await backend.get(bundle.facts.accountId), SecretBundle.equal(stored, bundle) else {
             throw VaultError(.storage, "the secrets read back differ from what was written", remedy: "check the disk: dmesg")
         }
-        try await record(state, change)
+        try await record(state, bundle.facts.accountId, bundle.facts.generation, change)
     }
 
     /// Removes an account's secrets and then its metadata. The caller holds the account lock.
     package func remove(_ accountId: String) async throws(VaultError) {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }
+        try checkCurrent()
         if let suspicion = try suspicion(try await backend.get(accountId)?.facts) { throw suspicion }
         let state = try await backend.delete(accountId)
-        try await record(state) { $0.removeAccount(id: accountId) }
+        try await record(state, accountId, nil) { $0.removeAccount(id: accountId) }
         try journal.remove(accountId)
     }
 
-    private func record(_ state: SealedState?, _ change: @Sendable (inout Metadata) -> Void) async throws(VaultError) {
+    private func record(
+        _ state: SealedState?, _ accountId: String, _ generation: Int?, _ change: @Sendable (inout Metadata) -> Void
+    ) async throws(VaultError) {
         let keys = keys
         try await vault.metadataStore.update { metadata in
             metadata.vault?.take(state, keys)
             change(&metadata)
         }
         // Last: a memory that lags behind is a store that is newer than remembered, which is no reason for distrust.
-        if let state { try StateMemory(paths: vault.paths).write(.init(vaultId: id, state: state)) }
+        try memory.note(state, account: accountId, generation: generation)
+    }
+}
+
+extension VaultError {
+    static func superseded(_ paths: VaultPaths) -> VaultError {
+        VaultError(
+            .superseded, "the vault in \(paths.data) was given another key or backend while this command ran",
+            remedy: "run the command again; nothing was changed")
     }
 }

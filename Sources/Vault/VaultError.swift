@@ -20,6 +20,8 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
         case clonedVault
         /// Another process holds the lock for longer than we wait.
         case busy
+        /// The vault has another identity than the one in memory: it was rekeyed meanwhile, and must be opened again.
+        case superseded
         case noSuchAccount
         case ambiguousAccount
         case usage

@@ -10,29 +10,45 @@ package struct VaultInspection: Sendable {
     package let pending: Int
     package let findings: [String]
 
+    /// Asks the keyring of a vault that uses one whether it is open; it prompts nobody, and a silent one costs 3 s.
+    ///
     /// - Throws: `corrupt` when auth.json cannot be read.
-    package static func run(_ paths: VaultPaths, time: TimeSource) throws(VaultError) -> VaultInspection {
+    package static func run(_ sources: VaultSources, time: TimeSource) async throws(VaultError) -> VaultInspection {
+        let paths = sources.paths
         let metadata = try MetadataStore(paths: paths, time: time).read()
         var findings: [String] = paths.ignoredVariables.map { "\($0) is relative and was ignored" }
         guard let record = metadata.vault else {
             return VaultInspection(record: nil, accounts: metadata.accounts.count, lockedBecause: nil, pending: 0, findings: findings)
         }
-        if let sealed = try? PrivateDirectory.open(paths.data), record.sealedSha256 != nil,
-            (try? sealed.exists(SealedFileBackend.fileName)) == false
-        {
-            findings.append("\(paths.sealedFile) is missing")
-        }
+        findings += fileFindings(record, paths)
+        let waiting = metadata.accounts.count { $0.statusReason == "cloned_vault" }
+        if waiting > 0 { findings.append("\(waiting) imported from another machine, not refreshed before: ai-usage-agent vault adopt") }
         return VaultInspection(
-            record: record, accounts: metadata.accounts.count, lockedBecause: lockedBecause(record, paths),
+            record: record, accounts: metadata.accounts.count, lockedBecause: await lockedBecause(record, sources),
             pending: metadata.accounts.count { RotationJournal.hasRecord(paths, $0.id) }, findings: findings)
     }
 
-    private static func lockedBecause(_ record: VaultRecord, _ paths: VaultPaths) -> String? {
+    private static func fileFindings(_ record: VaultRecord, _ paths: VaultPaths) -> [String] {
+        guard let data = try? PrivateDirectory.open(paths.data) else { return [] }
+        var findings: [String] = []
+        let hasWaiting = (try? data.exists(SealedFileBackend.waitingName)) == true
+        if record.sealedSha256 != nil, (try? data.exists(SealedFileBackend.fileName)) == false, !hasWaiting {
+            findings.append("\(paths.sealedFile) is missing")
+        }
+        if hasWaiting { findings.append("a rekey was interrupted; it is completed by: ai-usage-agent vault rekey") }
+        return findings
+    }
+
+    private static func lockedBecause(_ record: VaultRecord, _ sources: VaultSources) async -> String? {
+        if record.backend == .keyring || record.identitySource == .keyring {
+            if let problem = await KeyringProbe(sources).problem() { return problem.message }
+        }
+        let paths = sources.paths
         switch record.identitySource {
         case .passphrase: return "it needs its passphrase"
-        // Asking the keyring would be slow and could wake it; the next command says what it finds.
         case .keyring: return nil
-        case .systemdCredential: return "it needs the systemd credential"
+        case .systemdCredential:
+            return sources.credentialsDirectory == nil ? "it needs the systemd credential, and $CREDENTIALS_DIRECTORY is not set" : nil
         case .keyFile:
             let (folder, name) = IdentityLoader.split(record.keyFile ?? paths.defaultKeyFile)
             do throws(FileError) {

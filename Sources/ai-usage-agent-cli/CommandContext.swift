@@ -25,14 +25,7 @@ struct CommandContext {
         let isVerbose = global.verbose
         logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : .error) }
 
-        let source: PassphraseSource
-        if let descriptor = passphraseOptions?.passphraseFd {
-            source = .descriptor(descriptor)
-        } else if let command = passphraseOptions?.command ?? configuration.passphraseCommand {
-            source = .command(command)
-        } else {
-            source = .terminal
-        }
+        let source = try CommandContext.source(passphraseOptions, configuration)
         passphrase = PassphraseReader(source: source, environment: environment.all)
 
         var settings = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
@@ -48,6 +41,36 @@ struct CommandContext {
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
         service = AgentService(vault: vault, http: HTTPTransport(settings), configuration: configuration, time: .system, logger: logger)
+    }
+
+    /// Options before configuration, and a prompt on the terminal where neither names anything.
+    private static func source(_ options: PassphraseOptions?, _ configuration: Configuration) throws(CommandFailure) -> PassphraseSource {
+        if let descriptor = options?.passphraseFd { return .descriptor(descriptor) }
+        if let command = options?.command { return .command(command) }
+        if options?.pinentry == true {
+            guard let program = configuration.pinentry ?? Pinentry.locate() else {
+                throw CommandFailure(
+                    code: "vault_unavailable", message: "there is no pinentry program on this machine",
+                    remedy: "install one (apt install pinentry-curses), or name it: vault.pinentry in config.json", exitCode: 4)
+            }
+            return .pinentry(program)
+        }
+        if let command = configuration.passphraseCommand { return .command(command) }
+        if let program = configuration.pinentry { return .pinentry(program) }
+        return .terminal
+    }
+
+    /// Where a second passphrase comes from: the named descriptor, else whoever is asked for the first one.
+    func anotherPassphrase(_ descriptor: Int32?, option: String) -> PassphraseReader {
+        let source: PassphraseSource
+        if let descriptor {
+            source = .descriptor(descriptor)
+        } else if case .pinentry = passphrase.source {
+            source = passphrase.source
+        } else {
+            source = .terminal
+        }
+        return PassphraseReader(source: source, environment: environment.all, option: option)
     }
 
     static func paths(_ environment: ProcessEnvironment) throws(CommandFailure) -> VaultPaths {

@@ -23,6 +23,9 @@ struct PassphraseOptions: ParsableArguments {
         help: ArgumentHelp("Run this program for the passphrase; repeat the option for each argument (no shell).", valueName: "word"))
     var passphraseCommand: [String] = []
 
+    @Flag(help: "Ask for the vault's passphrase with a pinentry dialog.")
+    var pinentry = false
+
     @Flag(help: "Let the desktop keyring ask you to unlock it.")
     var unlock = false
 
@@ -34,7 +37,8 @@ struct PassphraseOptions: ParsableArguments {
 
     func validate() throws {
         if let descriptor = passphraseFd, descriptor < 0 { throw ValidationError("--passphrase-fd needs a descriptor number") }
-        if passphraseFd != nil, !passphraseCommand.isEmpty { throw ValidationError("give either --passphrase-fd or --passphrase-command") }
+        let given = [passphraseFd != nil, !passphraseCommand.isEmpty, pinentry].count { $0 }
+        if given > 1 { throw ValidationError("give only one of --passphrase-fd, --passphrase-command and --pinentry") }
     }
 }
 

@@ -15,6 +15,8 @@ package struct Configuration: Sendable, Equatable {
     package var identity: [IdentitySource]?
     package var keyFile: String?
     package var passphraseCommand: [String]?
+    /// Absolute path of a pinentry program that asks for the passphrase.
+    package var pinentry: String?
     package var allowNetworkFilesystem = false
     package var proxy: String?
     package var caFile: String?

@@ -54,7 +54,8 @@ package struct ConfigurationReader: Sendable {
     }
 
     private func readVault(_ value: JSONValue, _ configuration: inout Configuration) throws(ConfigurationError) {
-        let vault = try section(value, "vault", ["backend", "identity", "keyFile", "passphraseCommand", "allowNetworkFilesystem"])
+        let vault = try section(
+            value, "vault", ["backend", "identity", "keyFile", "passphraseCommand", "pinentry", "allowNetworkFilesystem"])
         if let name = try text(vault, "vault.backend") {
             guard let backend = Configuration.Backend(rawValue: name) else {
                 throw problem("vault.backend", "is \"\(name)\"; it must be auto, keyring or file")
@@ -81,6 +82,8 @@ package struct ConfigurationReader: Sendable {
         if configuration.passphraseCommand?.isEmpty == true {
             throw problem("vault.passphraseCommand", "is empty; write the program and its arguments")
         }
+        configuration.pinentry = try text(vault, "vault.pinentry")
+        if let path = configuration.pinentry, !path.hasPrefix("/") { throw problem("vault.pinentry", "must be an absolute path") }
         configuration.allowNetworkFilesystem = try flag(vault, "vault.allowNetworkFilesystem") ?? false
     }
 

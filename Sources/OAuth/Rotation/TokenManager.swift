@@ -37,6 +37,19 @@ package actor TokenManager {
     package func token(
         _ account: AccountRecord, _ demand: Demand, client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
     ) async throws(OAuthError) -> HeldToken {
+        do throws(OAuthError) {
+            return try await fetch(account, demand, client)
+        } catch {
+            // Rekeyed or moved since it was opened, and nothing was sent: once more with the vault as it is now.
+            guard error.code == .vault(.superseded) else { throw error }
+            await vault.lock()
+            return try await fetch(account, demand, client)
+        }
+    }
+
+    private func fetch(
+        _ account: AccountRecord, _ demand: Demand, _ client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
+    ) async throws(OAuthError) -> HeldToken {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
         let isPending = try await onVault { () throws(VaultError) in try open.journal.isPending(account.id) }
         var seen: Int?
@@ -75,13 +88,18 @@ package actor TokenManager {
     ///
     /// - Parameter label: names a new account; a label of an account with another identity is refused.
     package func adopt(_ login: consuming LoginResult, label: String?) async throws(OAuthError) -> Adoption {
-        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
         let provider = login.client.provider
         let identity = login.identity
         let lock = try await onVault { () async throws(VaultError) in
-            try await open.lock(provider: provider, accountKey: identity.accountKey)
+            try await opened.lock(provider: provider, accountKey: identity.accountKey)
         }
-        defer { extendLifetime(lock) }
+        let flight = try await onVault { () async throws(VaultError) in try await vault.beginFlight() }
+        defer {
+            extendLifetime(flight)
+            extendLifetime(lock)
+        }
+        let open = flight.vault
         let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
         let known = metadata.accounts.first { $0.provider == provider && $0.accountKey == identity.accountKey }
         if let label,
@@ -159,11 +177,16 @@ package actor TokenManager {
     /// - Returns: why the server did not accept the revocation; nil if it did or was not asked.
     @discardableResult
     package func remove(_ account: AccountRecord, revokingAt client: OAuthClient? = nil) async throws(OAuthError) -> String? {
-        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
         let lock = try await onVault { () async throws(VaultError) in
-            try await open.lock(provider: account.provider, accountKey: account.accountKey)
+            try await opened.lock(provider: account.provider, accountKey: account.accountKey)
         }
-        defer { extendLifetime(lock) }
+        let flight = try await onVault { () async throws(VaultError) in try await vault.beginFlight() }
+        defer {
+            extendLifetime(flight)
+            extendLifetime(lock)
+        }
+        let open = flight.vault
         var warning: String?
         if let client {
             _ = try await onVault { () async throws(VaultError) in

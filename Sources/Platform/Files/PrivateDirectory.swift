@@ -125,6 +125,12 @@ package final class PrivateDirectory: Sendable {
         try replace(name, with: contents)
     }
 
+    /// Gives a file that is on the disk already another name, durably; what had that name is gone.
+    package func rename(_ name: String, to other: String) throws(FileError) {
+        guard unsafe renameat(descriptor.raw, name, descriptor.raw, other) == 0 else { throw FileError.last("rename", file(name)) }
+        try descriptor.synchronize(path)
+    }
+
     package func exists(_ name: String) throws(FileError) -> Bool { try existingKind(name) != nil }
 
     /// Removes the file; one that is not there is no error.

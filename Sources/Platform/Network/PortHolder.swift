@@ -41,16 +41,3 @@ package enum PortHolder {
         PublicFile.read(path, limit: 1 << 20)
     }
 }
-
-/// Small files that anybody may read: /proc, /etc.
-package enum PublicFile {
-    /// Nil if it cannot be read, is larger, or is no UTF-8.
-    package static func read(_ path: String, limit: Int = 65536) -> String? {
-        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { return nil }
-        let file = Descriptor(owning: raw)
-        guard let content = Terminal.readAll(from: file.raw, limit: limit) else { return nil }
-        return content.withBytes { bytes in UTF8Text.isValid(bytes) ? String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) : nil
-        }
-    }
-}

@@ -39,6 +39,20 @@ package struct Terminal: Sendable {
         return readLine(from: terminal.raw)
     }
 
+    /// Writes to the controlling terminal, past redirected streams: what a person must see and no file may keep.
+    ///
+    /// - Returns: false if there is none.
+    package static func show(_ secret: borrowing SecretBytes, before text: String, after end: String) -> Bool {
+        let raw = unsafe clinux_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY, 0)
+        guard raw >= 0 else { return false }
+        let terminal = Descriptor(owning: raw)
+        var line = SecretBuffer(capacity: secret.count + 256)
+        line.append(text)
+        line.append(secret)
+        line.append(end)
+        return line.withBytes { bytes in (try? terminal.writeAll(bytes, "/dev/tty")) != nil }
+    }
+
     /// Puts the echo back that a prompt on another thread may have turned off.
     package static func restoreEcho() { clinux_echo_restore() }
 

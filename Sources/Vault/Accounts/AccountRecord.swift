@@ -76,9 +76,7 @@ extension AccountRecord {
         var reader = try MetadataReader(value, "account")
         id = try reader.text("id")
         // The id names the account's journal record: nothing in it may lead out of that directory.
-        guard id.utf8.count <= 64, id.utf8.allSatisfy({ AccountRecord.idCharacters.contains($0) }) else {
-            throw reader.problem("id", "is no identifier of an account")
-        }
+        guard AccountRecord.isIdentifier(id) else { throw reader.problem("id", "is no identifier of an account") }
         provider = try reader.text("provider")
         accountKey = try reader.text("accountKey")
         providerAccountId = try reader.optionalText("providerAccountId")
@@ -103,6 +101,11 @@ extension AccountRecord {
         lastRefreshAt = try reader.optionalTime("lastRefreshAt")
         generation = try reader.count("generation")
         unknown = reader.rest
+    }
+
+    /// Whether the text can name an account, and so a file.
+    static func isIdentifier(_ id: String) -> Bool {
+        !id.isEmpty && id.utf8.count <= 64 && id.utf8.allSatisfy { idCharacters.contains($0) }
     }
 
     private static let idCharacters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_".utf8)

@@ -59,13 +59,16 @@ struct KeyringBackend: SecretsBackend {
         return nil
     }
 
-    /// Removes the items of accounts and of an identity; what is not there is no error.
-    func removeAll(accounts: [String], identity: String) async throws(VaultError) {
-        let references = accounts + [identity]
+    /// Removes items by their references; what is not there is no error.
+    ///
+    /// - Throws: `missing` where there is no Secret Service at all, and so nothing to remove.
+    func removeAll(_ references: [String]) async throws(VaultError) {
+        guard !references.isEmpty else { return }
         var request = KeyringRequestWriter(unlock: mayAsk)
         for reference in references { request.add(.delete, ref: reference) }
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
         for answer in answers where answer.reply.result != .done && answer.reply.result != .absent {
+            if answer.reply.isNobodyThere { throw VaultError(.missing, answer.reply.why ?? "there is no Secret Service") }
             throw VaultError.keyring(answer.reply)
         }
     }

@@ -1,8 +1,11 @@
+import Age
 import Platform
 
 /// The secrets in one file, `secrets.age`, sealed to the vault's identity: for hosts without a desktop keyring.
 struct SealedFileBackend: SecretsBackend {
     static let fileName = "secrets.age"
+    /// Prepared by a rekeying; the store as soon as auth.json names its recipient.
+    static let waitingName = fileName + IdentityLoader.waitingSuffix
 
     let directory: PrivateDirectory
     let metadata: MetadataStore
@@ -20,7 +23,7 @@ struct SealedFileBackend: SecretsBackend {
     init(directory: PrivateDirectory, vault: Vault, vaultId: String, machine: String, keys: VaultKeys) {
         self.directory = directory
         metadata = vault.metadataStore
-        memory = StateMemory(paths: vault.paths)
+        memory = StateMemory(paths: vault.paths, vaultId: vaultId)
         self.vaultId = vaultId
         self.machine = machine
         self.keys = keys
@@ -72,22 +75,32 @@ struct SealedFileBackend: SecretsBackend {
             store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }, generation)
     }
 
+    /// The store as it is, sealed to another identity with the next generation, for whoever puts it in force; nil before the
+    /// first write.
+    func sealedAgain(_ keys: VaultKeys, machine: String) throws(VaultError) -> (bytes: [UInt8], state: SealedState)? {
+        guard try metadata.read().vault?.sealedSha256 != nil else { return nil }
+        let store = try open()
+        let generation = store.generation + 1
+        let bytes = store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }
+        return (bytes, SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(bytes.span).span)))
+    }
+
     /// Forgets a file that auth.json does not name, so that a migration starts from nothing.
     func discard() throws(VaultError) {
         try translating { () throws(FileError) in
             try directory.remove(SealedFileBackend.fileName)
+            try directory.remove(SealedFileBackend.waitingName)
         }
     }
 
     private func highestKnown(_ record: VaultRecord?) -> Int {
-        let remembered = memory.read().flatMap { $0.vaultId == vaultId ? $0.state.generation : nil }
-        return max(record?.generation ?? 0, remembered ?? 0)
+        max(record?.generation ?? 0, memory.read()?.state?.generation ?? 0)
     }
 
     private var path: String { directory.file(SealedFileBackend.fileName) }
 
-    private func read() throws(VaultError) -> SecretBytes? {
-        do throws(FileError) { return try directory.read(SealedFileBackend.fileName) } catch {
+    private func read(_ name: String = fileName) throws(VaultError) -> SecretBytes? {
+        do throws(FileError) { return try directory.read(name) } catch {
             if error.kind == .notFound { return nil }
             throw VaultError(error)
         }
@@ -99,20 +112,40 @@ struct SealedFileBackend: SecretsBackend {
         // What is remembered is read first: whatever another process writes meanwhile makes the file newer, never older.
         let record = try metadata.read().vault
         let remembered = memory.read()
+        // A backend of its own identity only: with another one, everything read here would look like a stranger's.
+        if let record, record.recipient != keys.recipient.text { throw VaultError.superseded(metadata.paths) }
         guard let file = try read() else {
+            if let waiting = try openWaiting(record, remembered) { return waiting }
             if record?.sealedSha256 != nil {
                 throw VaultError(
                     .unavailable, "\(path) is missing", remedy: "restore it from a backup; without it every account has to log in again")
             }
             return SealedStore(machine: machine, generation: highestKnown(record))
         }
+        do throws(VaultError) {
+            return try open(file, path, record, remembered)
+        } catch {
+            // Still sealed to the identity before a rekeying that got as far as auth.json.
+            guard error.code == .foreign, let waiting = try? openWaiting(record, remembered) else { throw error }
+            return waiting
+        }
+    }
+
+    private func openWaiting(_ record: VaultRecord?, _ remembered: StateMemory.Content?) throws(VaultError) -> SealedStore? {
+        guard let file = try read(SealedFileBackend.waitingName) else { return nil }
+        return try open(file, directory.file(SealedFileBackend.waitingName), record, remembered)
+    }
+
+    private func open(
+        _ file: borrowing SecretBytes, _ path: String, _ record: VaultRecord?, _ remembered: StateMemory.Content?
+    ) throws(VaultError) -> SealedStore {
         let store = try file.withBytes { (bytes) throws(VaultError) in
             try SealedStore(opening: bytes, path: path, vaultId: vaultId, keys: keys)
         }
         let state = SealedState(generation: store.generation, sha256: SealedFileBackend.hash(file))
         let suspicion = record.flatMap { record in
             VaultStanding.suspicion(
-                sealed: state, sealedMachine: store.machine, machine: machine, record: record, memory: remembered, path: path)
+                sealed: state, sealedMachine: store.machine, machine: machine, record: record, memory: remembered?.state, path: path)
         }
         judged.withLock { $0 = Judgement(suspicion: suspicion) }
         return store
@@ -131,6 +164,8 @@ struct SealedFileBackend: SecretsBackend {
         try translating { () throws(FileError) in
             try directory.sweepTemporaries(of: SealedFileBackend.fileName)
             try directory.replace(SealedFileBackend.fileName, with: sealed.span)
+            // Whatever waited is older than this.
+            try directory.remove(SealedFileBackend.waitingName)
         }
         let state = SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(sealed.span).span))
         judged.withLock { $0 = nil }

@@ -5,6 +5,8 @@ import Platform
 struct IdentityFiles: Sendable {
     /// log2 of scrypt's cost: about 0.6 s and 128 MiB.
     static let workFactor = 17
+    /// Says that a key file opens this program's vault and nothing else, so that a rekeying may replace it.
+    static let ownership = "made by ai-usage-agent for its vault"
 
     let sources: VaultSources
     let time: TimeSource
@@ -38,7 +40,7 @@ struct IdentityFiles: Sendable {
             }
             return
         }
-        let content = identity.identityFile(created: time.now().wholeSeconds.description)
+        let content = identity.identityFile(created: time.now().wholeSeconds.description, comment: IdentityFiles.ownership)
         try translating { () throws(FileError) in
             try content.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in try directory.replace(name, with: bytes) }
         }
@@ -56,33 +58,25 @@ struct IdentityFiles: Sendable {
         _ identity: borrowing AgeIdentity, _ passphrase: consuming SecretBytes, _ data: PrivateDirectory,
         name: String = IdentityLoader.passphraseFileName
     ) async throws(VaultError) {
-        let work = SealWork(identity.duplicate(), passphrase, created: time.now().wholeSeconds.description)
+        let content = identity.identityFile(created: time.now().wholeSeconds.description, comment: IdentityFiles.ownership)
+        let bytes = try await IdentityFiles.seal(content, passphrase)
+        try translating { () throws(FileError) in try data.replace(name, with: bytes.span) }
+    }
+
+    /// An age file under a passphrase.
+    static func seal(_ content: consuming SecretBytes, _ passphrase: consuming SecretBytes) async throws(VaultError) -> [UInt8] {
+        let work = PassphraseSealing(content, passphrase)
         switch await onOwnThread({ work.seal() }) {
-        case .success(let bytes): try translating { () throws(FileError) in try data.replace(name, with: bytes.span) }
+        case .success(let bytes): return bytes
         case .failure(let error):
             throw VaultError(.storage, "the passphrase could not be stretched: \(error.detail)", remedy: "128 MiB of memory are needed")
         }
     }
-}
 
-/// One sealing under a passphrase, handed to a thread: scrypt blocks it for half a second.
-private final class SealWork: Sendable {
-    private let identity: AgeIdentity
-    private let passphrase: SecretBytes
-    private let created: String
-
-    init(_ identity: consuming AgeIdentity, _ passphrase: consuming SecretBytes, created: String) {
-        self.identity = identity
-        self.passphrase = passphrase
-        self.created = created
-    }
-
-    func seal() -> Result<[UInt8], AgeError> {
-        let content = identity.identityFile(created: created)
-        return content.withBytes { bytes in
-            do throws(AgeError) {
-                return .success(try AgeFile.seal(bytes, passphrase: passphrase, workFactor: IdentityFiles.workFactor))
-            } catch { return .failure(error) }
-        }
+    /// Whether the file says that this program made it for its vault alone.
+    static func isOurs(_ directory: PrivateDirectory, _ name: String) throws(VaultError) -> Bool {
+        let content = try translating { () throws(FileError) in try directory.read(name, limit: 65536) }
+        let mark = Array("# \(ownership)".utf8)
+        return content.withBytes { $0.contains(mark.span) }
     }
 }

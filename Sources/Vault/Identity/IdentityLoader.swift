@@ -9,16 +9,22 @@ struct IdentityLoader: Sendable {
     /// A passphrase file that asks for more would take gigabytes before we know that it is ours.
     static let acceptedWorkFactors = 14...20
 
+    /// Stands behind the name of a file that a rekeying has prepared and auth.json may already name; see `VaultRekey`.
+    static let waitingSuffix = ".next"
+
     let sources: VaultSources
+    /// Where a passphrase that opened the vault is left, for whoever has to seal under it again.
+    var keeper: PassphraseKeeper?
 
     private var paths: VaultPaths { sources.paths }
 
+    /// - Parameter fromWaiting: set when the identity is the one that a rekeying prepared.
     /// - Throws: `locked`, `unavailable`, `wrongPassphrase`, `corrupt`, or `foreign` when the identity is not this vault's.
-    func load(_ record: VaultRecord) async throws(VaultError) -> VaultKeys {
+    func load(_ record: VaultRecord, fromWaiting: inout Bool) async throws(VaultError) -> VaultKeys {
         let identity: AgeIdentity
         switch record.identitySource {
-        case .keyFile: identity = try readKeyFile(record.keyFile ?? paths.defaultKeyFile)
-        case .passphrase: identity = try await openPassphraseFile()
+        case .keyFile: identity = try readKeyFile(record.keyFile ?? paths.defaultKeyFile, record.recipient, &fromWaiting)
+        case .passphrase: identity = try await openPassphraseFile(record.recipient, &fromWaiting)
         case .keyring:
             guard let recipient = AgeRecipient(record.recipient) else {
                 throw VaultError(
@@ -121,6 +127,28 @@ struct IdentityLoader: Sendable {
         }
     }
 
+    /// The key file; or the one beside it that a rekeying prepared, where that is the one the vault is sealed to.
+    private func readKeyFile(_ path: String, _ wanted: String, _ fromWaiting: inout Bool) throws(VaultError) -> AgeIdentity {
+        func waiting() -> AgeIdentity? {
+            guard let identity = try? readKeyFile(path + IdentityLoader.waitingSuffix), identity.recipient.text == wanted else {
+                return nil
+            }
+            return identity
+        }
+        do throws(VaultError) {
+            let identity = try readKeyFile(path)
+            if identity.recipient.text != wanted, let waiting = waiting() {
+                fromWaiting = true
+                return waiting
+            }
+            return identity
+        } catch {
+            guard let waiting = waiting() else { throw error }
+            fromWaiting = true
+            return waiting
+        }
+    }
+
     private func readKeyFile(_ path: String) throws(VaultError) -> AgeIdentity {
         let (folder, name) = IdentityLoader.split(path)
         let content: SecretBytes
@@ -139,12 +167,34 @@ struct IdentityLoader: Sendable {
         }
     }
 
-    private func openPassphraseFile() async throws(VaultError) -> AgeIdentity {
-        let path = paths.passphraseIdentityFile
+    private func openPassphraseFile(_ wanted: String, _ fromWaiting: inout Bool) async throws(VaultError) -> AgeIdentity {
+        let sealed = try readPassphraseFile(IdentityLoader.passphraseFileName)
+        let given = try await sources.passphrase.read()
+        let waitingName = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix
+        var failure: VaultError?
+        do throws(VaultError) {
+            let identity = try await open(sealed, IdentityLoader.passphraseFileName, given)
+            if identity.recipient.text == wanted {
+                keeper?.keep(given)
+                return identity
+            }
+        } catch { failure = error }
+        // Another identity, or another passphrase: that of a change which was cut short.
+        if failure == nil || failure?.code == .wrongPassphrase, let waiting = try? readPassphraseFile(waitingName),
+            let identity = try? await open(waiting, waitingName, given), identity.recipient.text == wanted
+        {
+            fromWaiting = true
+            keeper?.keep(given)
+            return identity
+        }
+        if let failure { throw failure }
+        return try await open(sealed, IdentityLoader.passphraseFileName, given)
+    }
+
+    private func readPassphraseFile(_ name: String) throws(VaultError) -> SecretBytes {
+        let path = paths.data + "/" + name
         let sealed: SecretBytes
-        do throws(FileError) {
-            sealed = try PrivateDirectory.open(paths.data).read(IdentityLoader.passphraseFileName, limit: 65536)
-        } catch {
+        do throws(FileError) { sealed = try PrivateDirectory.open(paths.data).read(name, limit: 65536) } catch {
             if error.kind == .notFound {
                 throw VaultError(.unavailable, "\(path) is missing", remedy: "restore it from a backup; it holds the only key to the vault")
             }
@@ -159,9 +209,17 @@ struct IdentityLoader: Sendable {
                 .corrupt, "\(path) is not sealed with a passphrase of work factor 14 to 20",
                 remedy: "restore it from a backup; nothing was changed")
         }
-        let given = try await sources.passphrase.read()
+        return sealed
+    }
+
+    /// Opens a passphrase file of the data directory.
+    ///
+    /// - Throws: `wrongPassphrase`, `corrupt`, `storage` where scrypt gets no memory.
+    func open(_ sealed: borrowing SecretBytes, _ name: String, _ passphrase: borrowing SecretBytes) async throws(VaultError) -> AgeIdentity
+    {
+        let path = paths.data + "/" + name
         // scrypt takes its time and memory on a thread of its own.
-        let attempt = PassphraseAttempt(sealed: sealed, passphrase: given)
+        let attempt = PassphraseAttempt(sealed: sealed.duplicate(), passphrase: passphrase.duplicate(), IdentityLoader.acceptedWorkFactors)
         let opened = await onOwnThread { attempt.open() }
         do throws(AgeError) {
             let content = try opened.get().take() ?? SecretBytes(zeroes: 0)
@@ -182,24 +240,5 @@ struct IdentityLoader: Sendable {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         let folder = String(path[..<slash])
         return (folder.isEmpty ? "/" : folder, String(path[slash...].drop { $0 == "/" }))
-    }
-}
-
-/// One opening of a passphrase file, handed to a thread.
-private final class PassphraseAttempt: Sendable {
-    private let sealed: SecretBytes
-    private let passphrase: SecretBytes
-
-    init(sealed: consuming SecretBytes, passphrase: consuming SecretBytes) {
-        self.sealed = sealed
-        self.passphrase = passphrase
-    }
-
-    func open() -> Result<SecretBox, AgeError> {
-        sealed.withBytes { file in
-            do throws(AgeError) {
-                return .success(SecretBox(try AgeFile.open(file, passphrase: passphrase, workFactors: IdentityLoader.acceptedWorkFactors)))
-            } catch { return .failure(error) }
-        }
     }
 }

@@ -8,6 +8,8 @@ package enum PassphraseSource: Sendable, Equatable {
     case descriptor(Int32)
     /// The output of a program, started by argument vector.
     case command([String])
+    /// A dialog of the pinentry program at that absolute path.
+    case pinentry(String)
 }
 
 /// Gets a passphrase once and hands it on.
@@ -17,10 +19,13 @@ package struct PassphraseReader: Sendable {
 
     package let source: PassphraseSource
     package let environment: [String: String]
+    /// The option that names another source, for the person who reads an error.
+    private let option: String
 
-    package init(source: PassphraseSource, environment: [String: String]) {
+    package init(source: PassphraseSource, environment: [String: String], option: String = "--passphrase-fd") {
         self.source = source
         self.environment = environment
+        self.option = option
     }
 
     /// The passphrase of an existing vault.
@@ -31,16 +36,22 @@ package struct PassphraseReader: Sendable {
         case .terminal:
             let box = await onOwnThread { SecretBox(Terminal.askSecret(question)) }
             guard let passphrase = box.take() else {
+                let isVault = option == "--passphrase-fd"
                 throw VaultError(
-                    .locked, "the vault is locked and there is no terminal to ask for its passphrase",
-                    remedy: "give it with --passphrase-fd N or --passphrase-command, or vault.passphraseCommand in config.json")
+                    .locked,
+                    isVault
+                        ? "the vault is locked and there is no terminal to ask for its passphrase"
+                        : "there is no terminal to ask for a passphrase",
+                    remedy: isVault
+                        ? "give it with --passphrase-fd N, --passphrase-command or --pinentry, or vault.passphraseCommand in config.json"
+                        : "give it with \(option) N")
             }
             return passphrase
         case .descriptor(let descriptor):
             let box = await onOwnThread { SecretBox(Terminal.readAll(from: descriptor, limit: PassphraseReader.limit)) }
             guard let content = box.take() else {
                 throw VaultError(
-                    .unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: --passphrase-fd 3 3<file")
+                    .unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: \(option) 3 3<file")
             }
             return try checked(content, "descriptor \(descriptor)")
         case .command(let arguments):
@@ -52,20 +63,45 @@ package struct PassphraseReader: Sendable {
                     .unavailable, "the passphrase command failed: \(error)", remedy: "run it by hand: \(arguments.joined(separator: " "))")
             }
             return try checked(output, "the passphrase command")
+        case .pinentry(let program):
+            return try await Pinentry(program: program, environment: environment).read(question, repeating: false)
         }
     }
 
-    /// A passphrase for a new vault: asked twice on a terminal, at least twelve characters.
-    package func readNew() async throws(VaultError) -> SecretBytes {
-        let passphrase = try await read("New passphrase (at least \(PassphraseReader.minimumLength) characters): ")
+    /// A passphrase for something new: typed twice, at least twelve characters. Who types none at a terminal gets one of six
+    /// random words, shown there and nowhere else.
+    ///
+    /// - Parameter what: "vault", "export": what it will open.
+    /// - Throws: `usage` for one that is too short or typed differently, and what `read` throws.
+    package func readNew(_ what: String = "vault") async throws(VaultError) -> SecretBytes {
+        let passphrase: SecretBytes
+        let least = PassphraseReader.minimumLength
+        switch source {
+        case .terminal:
+            passphrase = try await read("New passphrase of the \(what) (at least \(least) characters; empty: six random words): ")
+            if passphrase.isEmpty { return try await generate(what) }
+        case .pinentry(let program):
+            passphrase = try await Pinentry(program: program, environment: environment).read(
+                "New passphrase of the \(what), at least \(least) characters", repeating: true)
+        case .descriptor, .command: passphrase = try await read()
+        }
         let length = passphrase.withBytes { bytes in bytes.indices.count { bytes[$0] & 0xC0 != 0x80 } }
-        guard length >= PassphraseReader.minimumLength else {
-            throw VaultError(.usage, "the passphrase has \(length) characters; at least \(PassphraseReader.minimumLength) are needed")
+        guard length >= least else {
+            throw VaultError(.usage, "the passphrase has \(length) characters; at least \(least) are needed")
         }
         if source == .terminal {
             let again = try await read("The same once more: ")
             guard SecretBytes.equal(passphrase, again) else { throw VaultError(.usage, "the two passphrases differ; nothing was written") }
         }
+        return passphrase
+    }
+
+    private func generate(_ what: String) async throws(VaultError) -> SecretBytes {
+        let passphrase = GeneratedPassphrase.make()
+        guard
+            Terminal.show(
+                passphrase, before: "The passphrase of the \(what) is:\n\n    ", after: "\n\nWrite it down: it is not shown again.\n")
+        else { throw VaultError(.locked, "there is no terminal to show a passphrase on") }
         return passphrase
     }
 

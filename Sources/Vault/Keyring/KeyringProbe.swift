@@ -27,6 +27,15 @@ package struct KeyringProbe: Sendable {
         if answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
     }
 
+    /// Why the keyring cannot be used now, without asking anybody; nil if it can.
+    func problem() async -> VaultError? {
+        var request = KeyringRequestWriter(unlock: false)
+        request.add(.state)
+        let answers = await sources.keyring.ask(request)
+        guard let answer = answers.first else { return VaultError(.unavailable, "the keyring helper gave no answer") }
+        return answer.reply.result == .done ? nil : VaultError.keyring(answer.reply)
+    }
+
     package func run() async -> Finding {
         var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
         request.add(.canary)

@@ -1,3 +1,4 @@
+import Age
 import Platform
 
 /// What changes a vault as a whole. Every operation holds the flight lock exclusively, so that no refresh runs, and refuses
@@ -6,9 +7,11 @@ package struct VaultMaintenance: Sendable {
     let vault: Vault
     let open: OpenVault
 
-    package init(_ vault: Vault) async throws(VaultError) {
+    package init(_ vault: Vault) async throws(VaultError) { try await self.init(vault, keeping: nil) }
+
+    init(_ vault: Vault, keeping keeper: PassphraseKeeper?) async throws(VaultError) {
         self.vault = vault
-        open = try await vault.open()
+        open = try await vault.open(keeping: keeper)
     }
 
     var paths: VaultPaths { vault.paths }
@@ -23,7 +26,9 @@ package struct VaultMaintenance: Sendable {
             extendLifetime(flightLock)
         }
         let metadata = try vault.metadataStore.read()
-        guard let record = metadata.vault, record.id == open.id else { throw Vault.missing }
+        guard let record = metadata.vault, record.id == open.id, record.recipient == open.keys.recipient.text else {
+            throw VaultError.superseded(paths)
+        }
         let pending = metadata.accounts.filter { RotationJournal.hasRecord(paths, $0.id) }
         if let first = pending.first {
             throw VaultError(
@@ -41,7 +46,22 @@ package struct VaultMaintenance: Sendable {
             record.take(state, keys)
             metadata.vault = record
         }
-        if let state { try StateMemory(paths: paths).write(.init(vaultId: open.id, state: state)) }
+        try await rememberAll(state)
+    }
+
+    /// Makes the memory outside the data directory what the stores are now.
+    func rememberAll(_ state: SealedState?) async throws(VaultError) {
+        let memory = StateMemory(paths: paths, vaultId: open.id)
+        let metadata = try vault.metadataStore.read()
+        switch metadata.vault?.backend {
+        case .file:
+            // A change of the key's source alone leaves the file as it is.
+            guard let state = state ?? metadata.vault?.sealedState else { return }
+            try memory.write(.init(state: state))
+        case .keyring:
+            try memory.write(.init(generations: Dictionary(metadata.accounts.map { ($0.id, $0.generation) }) { max($0, $1) }))
+        case nil: break
+        }
     }
 
     /// Takes a restored or copied vault for the right one (`vault adopt`).
@@ -72,23 +92,23 @@ package struct VaultMaintenance: Sendable {
             cleared.append(BundleBox(bundle))
         }
         if !cleared.isEmpty { state = try await backend.putAll(cleared) }
-        let facts = try await backend.list()
+        let records = (try await backend.getAll()).map { AccountRecord(rebuilding: $0.bundle) }
         let sealed = state
         let keys = open.keys
         try await vault.metadataStore.update { metadata in
             metadata.vault?.take(sealed, keys)
-            for fact in facts {
-                if metadata.account(id: fact.accountId) == nil { metadata.accounts.append(AccountRecord(rebuilding: fact)) }
-                metadata.updateAccount(id: fact.accountId) { record in
-                    record.generation = fact.generation
-                    record.expiresAt = fact.expiresAt
+            for rebuilt in records {
+                if metadata.account(id: rebuilt.id) == nil { metadata.accounts.append(rebuilt) }
+                metadata.updateAccount(id: rebuilt.id) { record in
+                    record.generation = rebuilt.generation
+                    record.expiresAt = rebuilt.expiresAt
                     record.status = .active
                     record.statusReason = nil
                     record.refusedFingerprint = nil
                 }
             }
         }
-        if let state { try StateMemory(paths: paths).write(.init(vaultId: open.id, state: state)) }
+        try await rememberAll(state)
         return try vault.metadataStore.read().accounts
     }
 }
@@ -113,17 +133,22 @@ extension VaultMaintenance {
 
 extension AccountRecord {
     /// A record made from what the secrets themselves say (recovery rule R7).
-    init(rebuilding facts: BundleFacts) {
+    init(rebuilding bundle: borrowing SecretBundle) {
+        let facts = bundle.facts
         self.init(
             id: facts.accountId, provider: facts.provider, accountKey: facts.accountKey, authType: facts.authType, source: "agent-store",
             createdAt: facts.obtainedAt)
         providerAccountId = facts.providerAccountId
         email = facts.email
         label = facts.label
+        plan = facts.plan
         scopes = facts.scopes
         expiresAt = facts.expiresAt
         generation = facts.generation
         insecure = facts.origins["token"]?.hasPrefix("http://") ?? false
-        refreshable = true
+        switch bundle.refreshToken {
+        case .some: refreshable = true
+        case .none: refreshable = false
+        }
     }
 }

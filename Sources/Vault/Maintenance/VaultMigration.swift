@@ -12,6 +12,8 @@ extension VaultMaintenance {
         package let identitySource: IdentitySource
         /// It had been done; only leftovers of an interrupted one were removed.
         package let wasThereAlready: Bool
+        /// What is still where nothing should be left; running it again tries again.
+        package let warning: String?
     }
 
     /// - Parameter choice: what opens the vault afterwards; nil keeps the present source where it goes with the target.
@@ -21,10 +23,11 @@ extension VaultMaintenance {
             let destination = backend(target, locks)
             let source = backend(record.backend, locks)
             if record.backend == target {
-                try await removeLeftovers(of: target == .file ? .keyring : .file, locks)
+                let warning = await removeLeftovers(of: target == .file ? .keyring : .file, locks, mayBeAbsent: true)
+                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, locks) }
                 return Migration(
                     accounts: try await source.list().count, from: target, to: target, identitySource: record.identitySource,
-                    wasThereAlready: true)
+                    wasThereAlready: true, warning: warning)
             }
             if let suspicion = try open.suspicion(nil) { throw suspicion }
             let identity = try await prepareIdentity(record, target, choice, locks)
@@ -39,10 +42,39 @@ extension VaultMaintenance {
                     record.keyFile = identity.keyFile
                     if target == .keyring { record.sealedSha256 = nil }
                 }, open.keys, state)
-            try await removeLeftovers(of: record.backend, locks)
+            let warning = await removeLeftovers(of: record.backend, locks)
+            await vault.lock()
             return Migration(
-                accounts: bundles.count, from: record.backend, to: target, identitySource: identity.source, wasThereAlready: false)
+                accounts: bundles.count, from: record.backend, to: target, identitySource: identity.source, wasThereAlready: false,
+                warning: warning)
         }
+    }
+
+    /// Whether the identity stands there already.
+    private func isPresent(_ choice: VaultInitialization.Identity, _ record: VaultRecord) -> Bool {
+        switch choice {
+        case .keyFile(let path): record.identitySource == .keyFile && (record.keyFile ?? paths.defaultKeyFile) == path
+        case .passphrase: record.identitySource == .passphrase
+        case .keyring: record.identitySource == .keyring
+        case .systemdCredential: record.identitySource == .systemdCredential
+        }
+    }
+
+    /// The same backend and the same identity, found elsewhere from now on.
+    private func changeSource(
+        _ record: VaultRecord, _ choice: VaultInitialization.Identity, _ locks: VaultLocks
+    ) async throws(VaultError) -> Migration {
+        let identity = try await prepareIdentity(record, record.backend, choice, locks)
+        try await pin(
+            { record in
+                record.identitySource = identity.source
+                record.keyFile = identity.keyFile
+            }, open.keys, nil)
+        let warning =
+            record.identitySource == .keyring ? await forget([IdentityLoader.reference(open.keys.recipient)], mayBeAbsent: false) : nil
+        return Migration(
+            accounts: try await open.backend.list().count, from: record.backend, to: record.backend, identitySource: identity.source,
+            wasThereAlready: false, warning: warning)
     }
 
     private func backend(_ kind: BackendKind, _ locks: VaultLocks) -> any SecretsBackend {
@@ -52,13 +84,14 @@ extension VaultMaintenance {
         }
     }
 
-    private func compare(_ bundles: [BundleBox], _ destination: any SecretsBackend) async throws(VaultError) {
+    /// - Throws: `storage` when an account read back is not the one that was written.
+    func compare(_ bundles: [BundleBox], _ destination: any SecretsBackend) async throws(VaultError) {
         var copies: [String: BundleBox] = [:]
         for box in try await destination.getAll() { copies[box.bundle.facts.accountId] = box }
         for box in bundles {
             guard let copy = copies[box.bundle.facts.accountId], SecretBundle.equal(copy.bundle, box.bundle) else {
                 throw VaultError(
-                    .storage, "an account read back differs from what was written; nothing was switched", remedy: "run it again")
+                    .storage, "an account read back differs from what was written", remedy: "run it again")
             }
         }
     }
@@ -99,15 +132,34 @@ extension VaultMaintenance {
         }
     }
 
-    /// What the store that is no longer pinned still holds.
-    private func removeLeftovers(of kind: BackendKind, _ locks: VaultLocks) async throws(VaultError) {
-        switch kind {
-        case .file:
-            try open.sealedFile(in: locks.data).discard()
-        case .keyring:
-            let keyring = KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
-            try await keyring.removeAll(
-                accounts: try vault.metadataStore.read().accounts.map(\.id), identity: IdentityLoader.reference(open.keys.recipient))
+    /// Removes what the store that is no longer pinned still holds.
+    ///
+    /// - Parameter mayBeAbsent: a keyring that is not there at all holds nothing.
+    /// - Returns: what could not be removed; nil where nothing is left.
+    private func removeLeftovers(of kind: BackendKind, _ locks: VaultLocks, mayBeAbsent: Bool = false) async -> String? {
+        do throws(VaultError) {
+            switch kind {
+            case .file:
+                try open.sealedFile(in: locks.data).discard()
+                return nil
+            case .keyring:
+                // An identity that opens this vault from the keyring stays there.
+                let metadata = try vault.metadataStore.read()
+                let identity = metadata.vault?.identitySource == .keyring ? nil : IdentityLoader.reference(open.keys.recipient)
+                return await forget(metadata.accounts.map(\.id) + [identity].compactMap { $0 }, mayBeAbsent: mayBeAbsent)
+            }
+        } catch { return "the old copy could not be removed: \(error.message)" }
+    }
+
+    /// Removes items from the keyring.
+    private func forget(_ references: [String], mayBeAbsent: Bool) async -> String? {
+        let keyring = KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
+        do throws(VaultError) {
+            try await keyring.removeAll(references)
+            return nil
+        } catch {
+            if mayBeAbsent, error.code == .missing { return nil }
+            return "what is in the keyring could not be removed: \(error.message)"
         }
     }
 }

@@ -54,6 +54,9 @@ package struct VaultRecord: Sendable, Equatable {
         return bytes
     }
 
+    /// What was written last; nil before the first login and in a keyring vault.
+    var sealedState: SealedState? { sealedSha256.map { SealedState(generation: generation, sha256: $0) } }
+
     /// Remembers what a write of the sealed file left behind.
     mutating func take(_ state: SealedState?, _ keys: VaultKeys) {
         if let state {

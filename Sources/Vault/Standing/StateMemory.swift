@@ -1,49 +1,79 @@
 import Platform
 
-/// What this machine remembers of the sealed file outside the data directory: an older copy that somebody puts back then
+/// What this machine remembers of the secrets outside the data directory: an older copy that somebody puts back then
 /// shows, also when auth.json is as old as it is.
 ///
-/// One checksummed 4 KiB record in `$XDG_STATE_HOME/ai-usage-agent/vault-memory`, overwritten in place.
+/// `$XDG_STATE_HOME/ai-usage-agent/vault-memory`, overwritten in place: lines of text in a record of 4 KiB (more for some
+/// hundred accounts in a keyring) that ends with its own SHA-256. A record that is torn, or another vault's, counts as none.
 struct StateMemory: Sendable {
     struct Content: Sendable, Equatable {
-        let vaultId: String
-        let state: SealedState
+        /// Of `secrets.age`; nil in a keyring vault.
+        var state: SealedState?
+        /// Of each account's bundle in a keyring vault; empty in a file vault, whose one generation says it all.
+        var generations: [String: Int] = [:]
     }
 
     static let fileName = "vault-memory"
-    private static let magic = "ai-usage-agent/memory/1\n"
+    private static let magic = "ai-usage-agent/memory/2"
+    /// 100,000 accounts; anything above is no record of ours.
+    private static let limit = 8 << 20
 
     let paths: VaultPaths
+    let vaultId: String
 
-    /// Nil when nothing is remembered; a torn record counts as nothing.
     func read() -> Content? {
         guard let directory = try? PrivateDirectory.open(paths.state),
-            let file = try? BlockFile.open(existing: StateMemory.fileName, in: directory),
-            let block = try? file.read(count: BlockFile.blockSize, at: 0)
+            let file = try? BlockFile.open(existing: StateMemory.fileName, in: directory), let size = try? file.size,
+            size >= BlockFile.blockSize, size <= StateMemory.limit, let record = try? file.read(count: size, at: 0)
         else { return nil }
-        return block.withBytes { bytes in
-            guard bytes.count == BlockFile.blockSize else { return nil }
-            let text = bytes.extracting(first: BlockFile.blockSize - SHA256.size)
-            let sum = bytes.extracting(last: SHA256.size)
-            let expected = SHA256.hash(text)
-            guard constantTimeEqual(expected.span, sum) else { return nil }
-            let lines = String(decoding: text.indices.map { text[$0] }, as: UTF8.self).split(
-                separator: "\n", omittingEmptySubsequences: false)
-            guard lines.count > 4, lines[0] + "\n" == StateMemory.magic, let generation = Int(lines[2]) else { return nil }
-            return Content(vaultId: String(lines[1]), state: SealedState(generation: generation, sha256: String(lines[3])))
+        return record.withBytes { bytes in
+            guard bytes.count == size else { return nil }
+            let text = bytes.extracting(first: size - SHA256.size)
+            guard constantTimeEqual(SHA256.hash(text).span, bytes.extracting(last: SHA256.size)) else { return nil }
+            return parse(String(decoding: text.indices.map { text[$0] }, as: UTF8.self))
         }
+    }
+
+    private func parse(_ text: String) -> Content? {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count > 2, lines[0] == StateMemory.magic, lines[1] == vaultId else { return nil }
+        var content = Content()
+        for line in lines.dropFirst(2) {
+            let words = line.split(separator: " ")
+            guard words.count == 3, let generation = Int(words[1]) else { continue }
+            switch words[0] {
+            case "file": content.state = SealedState(generation: generation, sha256: String(words[2]))
+            case "account": content.generations[String(words[2])] = generation
+            default: continue
+            }
+        }
+        return content
     }
 
     /// - Throws: `storage`; the caller's write has happened and is not undone.
     func write(_ content: Content) throws(VaultError) {
-        var block = Array((StateMemory.magic + "\(content.vaultId)\n\(content.state.generation)\n\(content.state.sha256)\n").utf8)
-        block += [UInt8](repeating: 0, count: BlockFile.blockSize - SHA256.size - block.count)
-        block += SHA256.hash(block.span)
-        let full = block
+        var lines = [StateMemory.magic, vaultId]
+        if let state = content.state { lines.append("file \(state.generation) \(state.sha256)") }
+        for (id, generation) in content.generations.sorted(by: { $0.key < $1.key }) { lines.append("account \(generation) \(id)") }
+        let text = Array((lines.joined(separator: "\n") + "\n").utf8)
         try translating { () throws(FileError) in
             let directory = try PrivateDirectory.open(paths.state, create: true)
-            let file = try BlockFile.open(StateMemory.fileName, in: directory, size: BlockFile.blockSize)
-            try file.write(full.span, at: 0, durable: true)
+            let blocks = (text.count + SHA256.size + BlockFile.blockSize - 1) / BlockFile.blockSize
+            let file = try BlockFile.open(StateMemory.fileName, in: directory, size: blocks * BlockFile.blockSize)
+            // The file never shrinks: the sum stands at the end of whatever it has become.
+            var record = text
+            record += [UInt8](repeating: 0, count: try file.size - SHA256.size - text.count)
+            record += SHA256.hash(record.span)
+            try file.write(record.span, at: 0, durable: true)
         }
+    }
+
+    /// Remembers one write: of the sealed file, or of one account's bundle in a keyring (nil: it is gone).
+    func note(_ state: SealedState?, account: String, generation: Int?) throws(VaultError) {
+        if let state { return try write(Content(state: state)) }
+        var content = read() ?? Content()
+        content.state = nil
+        content.generations[account] = generation
+        try write(content)
     }
 }

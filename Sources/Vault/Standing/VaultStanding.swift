@@ -8,11 +8,11 @@ enum VaultStanding {
     ///   - machine: the binding of the machine we run on; "none" where it has no machine id.
     /// - Returns: the reason for distrust; nil if there is none.
     static func suspicion(
-        sealed: SealedState, sealedMachine: String, machine: String, record: VaultRecord, memory: StateMemory.Content?, path: String
+        sealed: SealedState, sealedMachine: String, machine: String, record: VaultRecord, memory: SealedState?, path: String
     ) -> VaultError? {
         var known: [SealedState] = []
         if let sha256 = record.sealedSha256 { known.append(SealedState(generation: record.generation, sha256: sha256)) }
-        if let memory, memory.vaultId == record.id { known.append(memory.state) }
+        if let memory { known.append(memory) }
         for state in known {
             if sealed.generation < state.generation {
                 return rollback(

@@ -10,16 +10,15 @@ struct ActionResult {
     static func document(_ provider: String, _ results: [ActionResult]) -> JSONValue {
         [
             "schemaVersion": 1, "provider": .string(provider),
-            "results": .array(
-                results.map { result in
-                    [
-                        "accountId": .string(result.account.id), "accountKey": .string(result.account.accountKey),
-                        "email": .optional(result.account.email), "label": .optional(result.account.label),
-                        "action": .string(result.action),
-                        "status": .string(result.account.status.rawValue), "expiresAt": .optional(result.account.expiresAt?.description),
-                        "warning": .optional(result.warning),
-                    ]
-                }),
+            "results": .array(results.map { .object($0.json) }),
+        ]
+    }
+
+    var json: JSONObject {
+        [
+            "accountId": .string(account.id), "accountKey": .string(account.accountKey), "email": .optional(account.email),
+            "label": .optional(account.label), "action": .string(action), "status": .string(account.status.rawValue),
+            "expiresAt": .optional(account.expiresAt?.description), "warning": .optional(warning),
         ]
     }
 }

@@ -16,7 +16,9 @@ struct StatusCommand: AsyncParsableCommand {
         let metadata = try await attempt { () throws(OAuthError) in try context.service.metadata() }
         let snapshots = await UsageService(context.service).snapshots(metadata.accounts, includeRaw: false)
         // Asking for usage may have refreshed: show what is true now.
-        let inspection = try await attemptVault { () throws(VaultError) in try VaultInspection.run(context.paths, time: .system) }
+        let inspection = try await attemptVault { () async throws(VaultError) in
+            try await VaultInspection.run(context.service.vault.sources, time: .system)
+        }
         let after = try await attempt { () throws(OAuthError) in try context.service.metadata() }
         let listings = AccountListing.all(after, provider: nil)
         let document: JSONValue = [

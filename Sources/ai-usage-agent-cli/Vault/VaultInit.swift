@@ -32,7 +32,9 @@ struct VaultInit: AsyncParsableCommand {
         let identity: IdentitySource? = identity.flatMap { IdentitySource(rawValue: $0.rawValue) } ?? (keyFile == nil ? nil : .keyFile)
         let backend = self.backend.flatMap { Configuration.Backend(rawValue: $0.rawValue) }
         let record = try await choice.initialize(backend: backend, identity: identity, keyFile: keyFile)
-        let inspection = try await attemptVault { () throws(VaultError) in try VaultInspection.run(context.paths, time: .system) }
+        let inspection = try await attemptVault { () async throws(VaultError) in
+            try await VaultInspection.run(context.service.vault.sources, time: .system)
+        }
         context.output.result(VaultStatus.document(inspection, context), text: text(record, context))
     }
 

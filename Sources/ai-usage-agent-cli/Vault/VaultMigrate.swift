@@ -30,13 +30,19 @@ struct VaultMigrate: AsyncParsableCommand {
         let document: JSONValue = [
             "schemaVersion": 1, "from": .string(migration.from.rawValue), "to": .string(migration.to.rawValue),
             "identitySource": .string(migration.identitySource.rawValue), "accounts": .number(JSONNumber(migration.accounts)),
-            "moved": .bool(!migration.wasThereAlready),
+            "moved": .bool(!migration.wasThereAlready), "warning": .optional(migration.warning),
         ]
+        if let warning = migration.warning { context.output.note("warning: \(warning); run the command again to try again") }
         let what = "\(migration.accounts) account\(migration.accounts == 1 ? "" : "s")"
-        context.output.result(
-            document,
-            text: migration.wasThereAlready
-                ? "the secrets are in the \(migration.to.rawValue) already (\(what)); leftovers were removed"
-                : "moved \(what) to the \(migration.to.rawValue), opened by \(migration.identitySource.rawValue)")
+        context.output.result(document, text: text(migration, what))
+    }
+
+    private func text(_ migration: VaultMaintenance.Migration, _ what: String) -> String {
+        if migration.wasThereAlready {
+            return "the secrets are in the \(migration.to.rawValue) already (\(what))"
+                + (migration.warning == nil ? "; nothing is left elsewhere" : "")
+        }
+        if migration.from == migration.to { return "the vault is opened by \(migration.identitySource.rawValue) from now on (\(what))" }
+        return "moved \(what) to the \(migration.to.rawValue), opened by \(migration.identitySource.rawValue)"
     }
 }

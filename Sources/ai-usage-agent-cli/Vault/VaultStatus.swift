@@ -11,7 +11,9 @@ struct VaultStatus: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        let inspection = try await attemptVault { () throws(VaultError) in try VaultInspection.run(context.paths, time: .system) }
+        let inspection = try await attemptVault { () async throws(VaultError) in
+            try await VaultInspection.run(context.service.vault.sources, time: .system)
+        }
         context.output.result(VaultStatus.document(inspection, context), text: VaultStatus.text(inspection, context))
     }
 

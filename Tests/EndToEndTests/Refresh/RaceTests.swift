@@ -43,7 +43,7 @@ struct RaceTests {
     func signal(_ number: Int32) async throws {
         try await Scene.with { scene in
             let old = try await scene.require("token", "codex").text
-            try await scene.provider.misbehave("slow", seconds: 1)
+            try await scene.provider.misbehave("slow", seconds: 4)
             let child = try scene.start(["auth", "refresh", "codex"])
             try await scene.provider.wait(for: "refreshRequests", toReach: 1)
             child.signal(number)

@@ -16,7 +16,7 @@ struct KeyFileVaultTests {
             #expect(home.folder.mode(of: VaultHome.metadataFile) == 0o600)
             #expect(home.folder.mode(of: VaultHome.data) == 0o700)
             let lines = String(decoding: try #require(home.folder.read(VaultHome.keyFile)), as: UTF8.self).split(separator: "\n")
-            #expect(lines.count == 3)
+            #expect(lines.count == 4 && lines[3].hasPrefix("#"), "age-keygen's three lines, and whose key it is")
             #expect(lines[0].wholeMatch(of: /# created: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/) != nil)
             #expect(lines[1] == "# public key: \(record.recipient)")
             #expect(lines[2].wholeMatch(of: /AGE-SECRET-KEY-1[0-9A-Z]{58}/) != nil)

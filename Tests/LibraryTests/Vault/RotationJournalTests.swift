@@ -36,9 +36,9 @@ struct RotationJournalTests {
                 #expect(try journal.isPending(accountId(1)))
             }
             #expect(home.folder.mode(of: Self.file) == 0o600)
-            #expect(try VaultInspection.run(home.paths, time: .system).pending == 0, "auth.json does not know the account")
+            #expect(try await VaultInspection.run(home.vault().sources, time: .system).pending == 0, "auth.json does not know the account")
             try await home.store.update { $0.accounts.append(demoRecord(1)) }
-            #expect(try VaultInspection.run(home.paths, time: .system).pending == 1)
+            #expect(try await VaultInspection.run(home.vault().sources, time: .system).pending == 1)
         }
     }
 

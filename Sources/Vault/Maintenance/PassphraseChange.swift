@@ -1,0 +1,30 @@
+import Age
+import Platform
+
+/// `vault change-passphrase`: the same identity under another passphrase. Killed at any point, one of the two opens it.
+extension VaultMaintenance {
+    /// - Throws: `usage` where no passphrase opens the vault, or for a passphrase that is too short.
+    package func changePassphrase(_ reader: PassphraseReader) async throws(VaultError) {
+        let source = try vault.metadataStore.read().vault?.identitySource
+        guard source == .passphrase else {
+            throw VaultError(
+                .usage, "this vault is opened by \(source?.rawValue ?? "nothing"), not by a passphrase",
+                remedy: "ai-usage-agent vault migrate --to file --identity passphrase")
+        }
+        // Asked for before anybody has to wait for us.
+        let passphrase = try await reader.readNew()
+        let box = SecretBox(passphrase)
+        try await exclusively { (_, locks) async throws(VaultError) -> Void in
+            guard let passphrase = box.take() else { throw VaultError(.locked, "the passphrase is not known any more") }
+            try RekeyRemains(sources: vault.sources, time: vault.time).settle(open.keys, locks.data, fromWaiting: open.fromWaiting)
+            let name = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix
+            let files = IdentityFiles(sources: vault.sources, time: vault.time)
+            try await files.writePassphraseFile(open.keys.identity, passphrase.duplicate(), locks.data, name: name)
+            let written = try translating { () throws(FileError) in try locks.data.read(name, limit: 65536) }
+            guard try await IdentityLoader(sources: vault.sources).open(written, name, passphrase).recipient == open.keys.recipient else {
+                throw VaultError(.storage, "the key read back differs from what was written; the old passphrase is still in force")
+            }
+            try translating { () throws(FileError) in try locks.data.rename(name, to: IdentityLoader.passphraseFileName) }
+        }
+    }
+}
