@@ -8,10 +8,14 @@ package final class HeldToken: Sendable {
     /// What the caller should tell the person although the token is good.
     package let warning: String?
 
-    init(_ bundle: borrowing SecretBundle, warning: String? = nil) {
+    /// Why it waits in the journal.
+    let failure: VaultError?
+
+    init(_ bundle: borrowing SecretBundle, warning: String? = nil, failure: VaultError? = nil) {
         accessToken = bundle.accessToken.duplicate()
         facts = bundle.facts
         self.warning = warning
+        self.failure = failure
     }
 
     package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }

@@ -18,6 +18,12 @@ struct JournalRecovery: Sendable {
             try open.journal.clear(accountId)
             return nil
         }
+        if try await open.hasDamagedItem(of: result.bundle.facts) {
+            // Only the put of this result can have left it so: the record is the whole login now.
+            if let waiting = await complete(result.bundle) { return waiting }
+            try open.journal.clear(accountId)
+            return nil
+        }
         guard let stored = try await open.bundle(accountId) else {
             // Logged out since.
             try open.journal.clear(accountId)
@@ -29,11 +35,7 @@ struct JournalRecovery: Sendable {
         let spent = fingerprint(stored)
         // The second case: the store has it, and the crash came before the metadata.
         if isNext && spent == result.spentFingerprint || SecretBundle.equal(result.bundle, stored) {
-            do throws(VaultError) { try await commit(result.bundle, refreshedAt: result.bundle.facts.obtainedAt) } catch {
-                return HeldToken(
-                    result.bundle, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)")
-            }
-            logger.notice("a refresh that was interrupted was completed", metadata: ["account": "\(accountId)"])
+            if let waiting = await complete(result.bundle) { return waiting }
         } else if result.bundle.facts.generation > stored.facts.generation {
             throw VaultError(
                 .corrupt,
@@ -41,6 +43,17 @@ struct JournalRecovery: Sendable {
                 remedy: "put the newest secrets.age back, or log in again; nothing was changed")
         }
         try open.journal.clear(accountId)
+        return nil
+    }
+
+    /// - Returns: the token where it cannot be committed now.
+    private func complete(_ bundle: borrowing SecretBundle) async -> HeldToken? {
+        do throws(VaultError) { try await commit(bundle, refreshedAt: bundle.facts.obtainedAt) } catch {
+            return HeldToken(
+                bundle, warning: "the new token is safe in the journal, but the vault could not be written: \(error.message)",
+                failure: error)
+        }
+        logger.notice("a refresh that was interrupted was completed", metadata: ["account": "\(bundle.facts.accountId)"])
         return nil
     }
 

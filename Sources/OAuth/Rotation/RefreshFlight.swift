@@ -35,7 +35,9 @@ struct RefreshFlight: Sendable {
         }
         if let waiting {
             if waiting.secondsLeft(at: time.now()) > 0 { return waiting }
-            throw OAuthError(.vault(.storage), waiting.warning ?? "", remedy: "make the vault writable again; nothing was lost")
+            throw OAuthError(
+                .vault(waiting.failure?.code ?? .storage), waiting.warning ?? "",
+                remedy: waiting.failure?.remedy ?? "make the vault writable again; nothing was lost")
         }
         guard let bundle = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
             throw OAuthError.secretMissing(account)
