@@ -12,6 +12,9 @@ package actor Vault {
     nonisolated let machineId: String?
     private let allowNetworkFilesystem: Bool
     private var opening: Task<Result<OpenVault, VaultError>, Never>?
+    /// A descriptor gives its passphrase once, and a vault that is rekeyed meanwhile has to be opened again: a login that is
+    /// waiting for its browser would be lost.
+    private let keeper: PassphraseKeeper?
 
     package init(
         sources: VaultSources, time: TimeSource, machineId: String?, allowNetworkFilesystem: Bool = false
@@ -22,6 +25,7 @@ package actor Vault {
         self.machineId = machineId
         self.allowNetworkFilesystem = allowNetworkFilesystem
         metadataStore = MetadataStore(paths: paths, time: time)
+        if case .descriptor = sources.passphrase.source { keeper = PassphraseKeeper() } else { keeper = nil }
     }
 
     /// The vault with its identity loaded. Callers that come at once share one load (one prompt); a failure is not kept.
@@ -32,7 +36,7 @@ package actor Vault {
     /// - Parameter keeper: is given the passphrase that opened the vault; nothing that was opened before is used then.
     func open(keeping keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
         if keeper != nil { opening = nil }
-        let task = opening ?? Task { await self.load(keeper) }
+        let task = opening ?? Task { await self.load(keeper ?? self.keeper) }
         opening = task
         let result = await task.value
         if case .failure = result { opening = nil }
@@ -72,17 +76,19 @@ package actor Vault {
             do throws(VaultError) {
                 return .success(try await load(record, keeper))
             } catch {
-                // A rekeying between the two readings changes record and identity together: look once more.
-                guard error.code == .foreign, let again = try metadataStore.read().vault, again != record else { throw error }
+                // A rekeying or a move between the two readings changes record and identity together: look once more.
+                guard error.code == .foreign || error.code == .unavailable, let again = try metadataStore.read().vault,
+                    !again.isOpened(like: record)
+                else { throw error }
                 return .success(try await load(again, keeper))
             }
         } catch { return .failure(error) }
     }
 
     private func load(_ record: VaultRecord, _ keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
-        var fromWaiting = false
+        var fromWaiting: [UInt8]?
         let keys = try await IdentityLoader(sources: sources, keeper: keeper).load(record, fromWaiting: &fromWaiting)
-        if fromWaiting { await RekeyRemains(sources: sources, time: time).settle(keys) }
+        if let fromWaiting { await RekeyRemains(sources: sources, time: time).settle(keys, fromWaiting) }
         return try OpenVault(vault: self, record: record, keys: keys, fromWaiting: fromWaiting)
     }
 
@@ -129,15 +135,15 @@ package final class OpenVault: Sendable {
     package let id: String
     package let keys: VaultKeys
     private let kind: BackendKind
-    /// The identity was read from a file that a rekeying left waiting.
-    let fromWaiting: Bool
+    /// Of the file that a rekeying left waiting, where the identity was read from it.
+    let fromWaiting: [UInt8]?
     package let backend: any SecretsBackend
     package let journal: RotationJournal
     private let locks: VaultLocks
     /// The binding of the machine we run on.
     private let machine: String
 
-    fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, fromWaiting: Bool = false) throws(VaultError) {
+    fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, fromWaiting: [UInt8]? = nil) throws(VaultError) {
         self.vault = vault
         self.fromWaiting = fromWaiting
         self.keys = keys
@@ -159,19 +165,29 @@ package final class OpenVault: Sendable {
     /// Why a bundle must not be refreshed or written now: an older copy, or another machine's. Nil if it may.
     package func suspicion(_ facts: BundleFacts?) throws(VaultError) -> VaultError? {
         if let facts, facts.awaitsAdoption { return VaultError.cloned("this account") }
+        return try suspicion(store: [facts].compactMap { $0 })
+    }
+
+    /// Why the store as a whole must not be given a new beginning: what is remembered of its accounts would be forgotten.
+    ///
+    /// - Parameter bundles: everything that it holds. One that waits to be adopted does so afterwards, too.
+    func suspicion(store bundles: [BundleFacts]) throws(VaultError) -> VaultError? {
         if let file = backend as? SealedFileBackend { return try file.suspicion() }
-        guard let facts else { return nil }
+        guard !bundles.isEmpty else { return nil }
         // The memory first: whatever another process writes meanwhile makes the metadata newer, never older.
-        let remembered = memory.read()?.generations[facts.accountId] ?? 0
-        let recorded = try vault.metadataStore.read().account(id: facts.accountId)?.generation ?? 0
-        let newest = max(remembered, recorded)
-        guard facts.generation < newest else { return nil }
-        return VaultError(
-            .rollbackSuspected,
-            "the keyring holds generation \(facts.generation) of this account, but generation \(newest) was written on this machine: it looks like a restored backup, whose tokens may be spent",
-            remedy:
-                "restore the newest keyring, or accept this one: ai-usage-agent vault adopt (then log in again where a token turns out to be spent)"
-        )
+        let remembered = memory.read()?.generations ?? [:]
+        let recorded = Dictionary(try vault.metadataStore.read().accounts.map { ($0.id, $0.generation) }) { max($0, $1) }
+        for facts in bundles {
+            let newest = max(remembered[facts.accountId] ?? 0, recorded[facts.accountId] ?? 0)
+            guard facts.generation < newest else { continue }
+            return VaultError(
+                .rollbackSuspected,
+                "the keyring holds generation \(facts.generation) of account \(facts.accountId), but generation \(newest) was written on this machine: it looks like a restored backup, whose tokens may be spent",
+                remedy:
+                    "restore the newest keyring, or accept this one: ai-usage-agent vault adopt (then log in again where a token turns out to be spent)"
+            )
+        }
+        return nil
     }
 
     /// The file backend of this vault, whether or not it is the pinned one.
@@ -193,8 +209,8 @@ package final class OpenVault: Sendable {
         return lock
     }
 
-    /// - Throws: `superseded` when what we would seal could not be opened any more.
-    private func checkCurrent() throws(VaultError) {
+    /// - Throws: `superseded` when what we would seal could not be opened any more, or what we read is no longer the store.
+    func checkCurrent() throws(VaultError) {
         guard let record = try vault.metadataStore.read().vault, record.id == id, record.recipient == keys.recipient.text,
             record.backend == kind
         else {
@@ -260,7 +276,10 @@ package final class OpenVault: Sendable {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }
         try checkCurrent()
-        if let suspicion = try suspicion(try await backend.get(accountId)?.facts) { throw suspicion }
+        // One that waits to be adopted may go: nobody's token is spent by forgetting it here.
+        var facts = try await backend.get(accountId)?.facts
+        facts?.awaitsAdoption = false
+        if let suspicion = try suspicion(facts) { throw suspicion }
         let state = try await backend.delete(accountId)
         try await record(state, accountId, nil) { $0.removeAccount(id: accountId) }
         try journal.remove(accountId)

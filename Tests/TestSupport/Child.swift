@@ -80,6 +80,17 @@ package final class Child: Sendable {
         return state.withLock { found(stream == .output ? $0.output : $0.error) }
     }
 
+    /// Waits until standard output holds a text so many times, also within a line.
+    ///
+    /// - Returns: false if the process ended without.
+    package func shows(_ text: String, count: Int = 1) async -> Bool {
+        @Sendable func isThere(_ bytes: [UInt8]) -> Bool {
+            String(decoding: bytes, as: UTF8.self).split(separator: text, omittingEmptySubsequences: false).count > count
+        }
+        await until { output, _, hasEnded in hasEnded || isThere(output) }
+        return state.withLock { isThere($0.output) }
+    }
+
     /// Does nothing once the process has ended.
     package func signal(_ number: Int32) {
         state.withLock { state in

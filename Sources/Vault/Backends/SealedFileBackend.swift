@@ -116,6 +116,7 @@ struct SealedFileBackend: SecretsBackend {
         if let record, record.recipient != keys.recipient.text { throw VaultError.superseded(metadata.paths) }
         guard let file = try read() else {
             if let waiting = try openWaiting(record, remembered) { return waiting }
+            try checkUnmoved(since: record)
             if record?.sealedSha256 != nil {
                 throw VaultError(
                     .unavailable, "\(path) is missing", remedy: "restore it from a backup; without it every account has to log in again")
@@ -126,9 +127,19 @@ struct SealedFileBackend: SecretsBackend {
             return try open(file, path, record, remembered)
         } catch {
             // Still sealed to the identity before a rekeying that got as far as auth.json.
-            guard error.code == .foreign, let waiting = try? openWaiting(record, remembered) else { throw error }
-            return waiting
+            guard error.code == .foreign else { throw error }
+            if let waiting = try? openWaiting(record, remembered) { return waiting }
+            try checkUnmoved(since: record)
+            // It may have taken its name between our two looks.
+            guard let again = try? read(), let store = try? open(again, path, record, remembered) else { throw error }
+            return store
         }
+    }
+
+    /// - Throws: `superseded` when the vault was rekeyed or moved since auth.json was read: what was found then says nothing.
+    private func checkUnmoved(since record: VaultRecord?) throws(VaultError) {
+        let now = try metadata.read().vault
+        if now?.recipient != record?.recipient || now?.backend != record?.backend { throw VaultError.superseded(metadata.paths) }
     }
 
     private func openWaiting(_ record: VaultRecord?, _ remembered: StateMemory.Content?) throws(VaultError) -> SealedStore? {

@@ -42,6 +42,8 @@ struct IdentityFiles: Sendable {
         }
         let content = identity.identityFile(created: time.now().wholeSeconds.description, comment: IdentityFiles.ownership)
         try translating { () throws(FileError) in
+            // What a crash left of a key must not stay for ever.
+            try directory.sweepTemporaries(of: name)
             try content.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in try directory.replace(name, with: bytes) }
         }
     }
@@ -60,7 +62,10 @@ struct IdentityFiles: Sendable {
     ) async throws(VaultError) {
         let content = identity.identityFile(created: time.now().wholeSeconds.description, comment: IdentityFiles.ownership)
         let bytes = try await IdentityFiles.seal(content, passphrase)
-        try translating { () throws(FileError) in try data.replace(name, with: bytes.span) }
+        try translating { () throws(FileError) in
+            try data.sweepTemporaries(of: name)
+            try data.replace(name, with: bytes.span)
+        }
     }
 
     /// An age file under a passphrase.

@@ -13,14 +13,15 @@ struct IdentityLoader: Sendable {
     static let waitingSuffix = ".next"
 
     let sources: VaultSources
-    /// Where a passphrase that opened the vault is left, for whoever has to seal under it again.
+    /// Where the passphrase is left, for whoever has to open again or to seal under it.
     var keeper: PassphraseKeeper?
 
     private var paths: VaultPaths { sources.paths }
 
-    /// - Parameter fromWaiting: set when the identity is the one that a rekeying prepared.
+    /// - Parameter fromWaiting: set when the identity is the one that a rekeying prepared: to the SHA-256 of the file under the
+    ///   passphrase, to nothing for a key file, which says itself whose it is.
     /// - Throws: `locked`, `unavailable`, `wrongPassphrase`, `corrupt`, or `foreign` when the identity is not this vault's.
-    func load(_ record: VaultRecord, fromWaiting: inout Bool) async throws(VaultError) -> VaultKeys {
+    func load(_ record: VaultRecord, fromWaiting: inout [UInt8]?) async throws(VaultError) -> VaultKeys {
         let identity: AgeIdentity
         switch record.identitySource {
         case .keyFile: identity = try readKeyFile(record.keyFile ?? paths.defaultKeyFile, record.recipient, &fromWaiting)
@@ -131,25 +132,14 @@ struct IdentityLoader: Sendable {
     }
 
     /// The key file; or the one beside it that a rekeying prepared, where that is the one the vault is sealed to.
-    private func readKeyFile(_ path: String, _ wanted: String, _ fromWaiting: inout Bool) throws(VaultError) -> AgeIdentity {
-        func waiting() -> AgeIdentity? {
-            guard let identity = try? readKeyFile(path + IdentityLoader.waitingSuffix), identity.recipient.text == wanted else {
-                return nil
-            }
-            return identity
-        }
-        do throws(VaultError) {
-            let identity = try readKeyFile(path)
-            if identity.recipient.text != wanted, let waiting = waiting() {
-                fromWaiting = true
-                return waiting
-            }
-            return identity
-        } catch {
-            guard let waiting = waiting() else { throw error }
-            fromWaiting = true
+    private func readKeyFile(_ path: String, _ wanted: String, _ fromWaiting: inout [UInt8]?) throws(VaultError) -> AgeIdentity {
+        if let identity = try? readKeyFile(path), identity.recipient.text == wanted { return identity }
+        if let waiting = try? readKeyFile(path + IdentityLoader.waitingSuffix), waiting.recipient.text == wanted {
+            fromWaiting = []
             return waiting
         }
+        // Neither, unless the second took the first one's name between our two looks.
+        return try readKeyFile(path)
     }
 
     private func readKeyFile(_ path: String) throws(VaultError) -> AgeIdentity {
@@ -170,28 +160,44 @@ struct IdentityLoader: Sendable {
         }
     }
 
-    private func openPassphraseFile(_ wanted: String, _ fromWaiting: inout Bool) async throws(VaultError) -> AgeIdentity {
-        let sealed = try readPassphraseFile(IdentityLoader.passphraseFileName)
-        let given = try await sources.passphrase.read()
+    private func openPassphraseFile(_ wanted: String, _ fromWaiting: inout [UInt8]?) async throws(VaultError) -> AgeIdentity {
+        // First the one that a rekeying may give the other's name meanwhile: read second, it could be missed.
         let waitingName = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix
+        let waiting = try? readPassphraseFile(waitingName)
+        let sealed = try readPassphraseFile(IdentityLoader.passphraseFileName)
+        let given = try await readPassphrase()
         var failure: VaultError?
         do throws(VaultError) {
             let identity = try await open(sealed, IdentityLoader.passphraseFileName, given)
-            if identity.recipient.text == wanted {
-                keeper?.keep(given)
-                return identity
-            }
+            if identity.recipient.text == wanted { return identity }
         } catch { failure = error }
         // Another identity, or another passphrase: that of a change which was cut short.
-        if failure == nil || failure?.code == .wrongPassphrase, let waiting = try? readPassphraseFile(waitingName),
-            let identity = try? await open(waiting, waitingName, given), identity.recipient.text == wanted
-        {
-            fromWaiting = true
-            keeper?.keep(given)
-            return identity
+        if failure == nil || failure?.code == .wrongPassphrase {
+            switch waiting {
+            case .some(let waiting):
+                do throws(VaultError) {
+                    let identity = try await open(waiting, waitingName, given)
+                    if identity.recipient.text == wanted {
+                        fromWaiting = waiting.withBytes { SHA256.hash($0) }
+                        return identity
+                    }
+                } catch where failure == nil && error.code == .wrongPassphrase {
+                    throw VaultError(
+                        .wrongPassphrase, "the passphrase opens the key that the vault had before its last rekey",
+                        remedy: "try the passphrase that was given to the rekey; nothing was changed")
+                } catch {}
+            case .none: break
+            }
         }
         if let failure { throw failure }
         return try await open(sealed, IdentityLoader.passphraseFileName, given)
+    }
+
+    private func readPassphrase() async throws(VaultError) -> SecretBytes {
+        if let kept = keeper?.copy() { return kept }
+        let given = try await sources.passphrase.read()
+        keeper?.keep(given)
+        return given
     }
 
     private func readPassphraseFile(_ name: String) throws(VaultError) -> SecretBytes {

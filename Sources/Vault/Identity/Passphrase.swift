@@ -64,7 +64,7 @@ package struct PassphraseReader: Sendable {
             }
             return try checked(output, "the passphrase command")
         case .pinentry(let program):
-            return try await Pinentry(program: program, environment: environment).read(question, repeating: false)
+            return try await Pinentry(program: program, environment: environment).read(question)
         }
     }
 
@@ -75,21 +75,25 @@ package struct PassphraseReader: Sendable {
     /// - Throws: `usage` for one that is too short or typed differently, and what `read` throws.
     package func readNew(_ what: String = "vault") async throws(VaultError) -> SecretBytes {
         let passphrase: SecretBytes
+        var isTypedOnce = false
         let least = PassphraseReader.minimumLength
         switch source {
         case .terminal:
             passphrase = try await read("New passphrase of the \(what) (at least \(least) characters; empty: six random words): ")
             if passphrase.isEmpty { return try await generate(what) }
+            isTypedOnce = true
         case .pinentry(let program):
-            passphrase = try await Pinentry(program: program, environment: environment).read(
-                "New passphrase of the \(what), at least \(least) characters", repeating: true)
+            var wasRepeated = false
+            passphrase = try await Pinentry(program: program, environment: environment).readNew(
+                "New passphrase of the \(what), at least \(least) characters", wasRepeated: &wasRepeated)
+            isTypedOnce = !wasRepeated
         case .descriptor, .command: passphrase = try await read()
         }
         let length = passphrase.withBytes { bytes in bytes.indices.count { bytes[$0] & 0xC0 != 0x80 } }
         guard length >= least else {
             throw VaultError(.usage, "the passphrase has \(length) characters; at least \(least) are needed")
         }
-        if source == .terminal {
+        if isTypedOnce {
             let again = try await read("The same once more: ")
             guard SecretBytes.equal(passphrase, again) else { throw VaultError(.usage, "the two passphrases differ; nothing was written") }
         }

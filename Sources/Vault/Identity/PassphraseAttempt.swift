@@ -41,13 +41,19 @@ final class PassphraseSealing: Sendable {
     }
 }
 
-/// Keeps the passphrase that opened a vault for the one command that seals under it again.
+/// Keeps the passphrase of a vault for a command that has to open it again or seals under it again.
 final class PassphraseKeeper: Sendable {
     private let box = Guarded<SecretBox?>(nil)
 
     func keep(_ passphrase: borrowing SecretBytes) {
         let kept = SecretBox(passphrase.duplicate())
         box.withLock { $0 = kept }
+    }
+
+    func copy() -> SecretBytes? {
+        guard let passphrase = take() else { return nil }
+        keep(passphrase)
+        return passphrase
     }
 
     func take() -> SecretBytes? { box.withLock { $0 }?.take() }

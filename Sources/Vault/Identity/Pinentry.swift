@@ -13,26 +13,26 @@ package struct Pinentry: Sendable {
     /// What pinentry says when the person pressed "Cancel" (GPG_ERR_CANCELED), in the low bits of the code.
     private static let cancelled = 99
 
-    /// - Parameter repeating: a new passphrase, which is to be typed twice.
     /// - Throws: `locked` when the person cancelled, `unavailable` when the program cannot be used or gave nothing.
-    func read(_ question: String, repeating: Bool) async throws(VaultError) -> SecretBytes {
+    func read(_ question: String) async throws(VaultError) -> SecretBytes {
         var wasRepeated = false
-        let passphrase = try await ask(question, repeating: repeating, &wasRepeated)
-        // A dialog in a terminal has no second field: a slip of the finger would lock the vault for good.
-        guard repeating, !wasRepeated else { return passphrase }
-        let again = try await ask("The same once more", repeating: false, &wasRepeated)
-        guard SecretBytes.equal(passphrase, again) else {
-            throw VaultError(.usage, "the two passphrases differ; nothing was written")
-        }
-        return passphrase
+        return try await ask(question, repeating: false, &wasRepeated)
     }
 
-    /// - Parameter wasRepeated: set when the dialog itself saw to it that both are the same.
+    /// A new passphrase, which is to be typed twice.
+    ///
+    /// - Parameter wasRepeated: set when it was; the dialogs of terminals take the wish for a second field and show one.
+    func readNew(_ question: String, wasRepeated: inout Bool) async throws(VaultError) -> SecretBytes {
+        try await ask(question, repeating: true, &wasRepeated)
+    }
+
     private func ask(_ question: String, repeating: Bool, _ wasRepeated: inout Bool) async throws(VaultError) -> SecretBytes {
         var lines = ["SETTITLE AI Usage Agent", "SETDESC " + escape(question), "SETPROMPT Passphrase:"]
         if repeating { lines += ["SETREPEAT Repeat:", "SETREPEATERROR The two differ"] }
-        // Optional, and refused by some: where the dialog may open its box.
-        lines.insert("OPTION ttyname=" + (environment["GPG_TTY"] ?? "/dev/tty"), at: 0)
+        // Optional, and refused by some: where the dialog may open its box. Its standard streams are our pipes.
+        if let terminal = environment["GPG_TTY"] ?? (Terminal.hasForeground ? "/dev/tty" : nil) {
+            lines.insert("OPTION ttyname=" + terminal, at: 0)
+        }
         if let type = environment["TERM"] { lines.insert("OPTION ttytype=" + type, at: 0) }
         lines += ["GETPIN", "BYE"]
         let answer = await HelperProcess.ask(
@@ -43,7 +43,8 @@ package struct Pinentry: Sendable {
         }
         var pin: SecretBytes?
         var refusal: String?
-        var hasSpoken = false
+        // The greeting, then one for each line: options may be refused and the question be answered all the same.
+        var answers = 0
         for box in answer.lines {
             guard let line = box.take() else { continue }
             let isPin = line.withBytes { $0.count >= 2 && $0[0] == UInt8(ascii: "D") && $0[1] == UInt8(ascii: " ") }
@@ -51,13 +52,13 @@ package struct Pinentry: Sendable {
                 pin = .some(line.withBytes { Pinentry.decode($0.extracting(droppingFirst: 2)) })
             } else {
                 let text = line.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
-                if text.hasPrefix("OK") { hasSpoken = true }
                 if text == "S PIN_REPEATED" { wasRepeated = true }
-                // The last one counts: options may have been refused before.
-                if text.hasPrefix("ERR ") { refusal = text }
+                guard text.hasPrefix("OK") || text.hasPrefix("ERR ") else { continue }
+                answers += 1
+                if answers == lines.count, text.hasPrefix("ERR ") { refusal = text }
             }
         }
-        guard hasSpoken else {
+        guard answers > 0 else {
             var why = ""
             if case .failed(let reason) = answer.end { why = ": " + reason }
             throw VaultError(

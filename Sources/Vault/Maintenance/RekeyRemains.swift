@@ -9,24 +9,31 @@ struct RekeyRemains: Sendable {
     let time: TimeSource
 
     /// Tidies up after an identity was found in a waiting file. A failure leaves everything usable as it is and is tried again.
-    func settle(_ keys: VaultKeys) async {
+    func settle(_ keys: VaultKeys, _ fromWaiting: [UInt8]) async {
         guard let locks = try? VaultLocks(paths: sources.paths, time: time), let lock = try? await locks.take(.vault) else { return }
         defer { extendLifetime(lock) }
-        try? settle(keys, locks.data, fromWaiting: true)
+        try? settle(keys, locks.data, fromWaiting: fromWaiting)
     }
 
     /// The same for somebody who holds the vault lock.
     ///
-    /// - Parameter fromWaiting: whether the identity was read from a waiting file; which of two passphrase files is the right
-    ///   one, only a passphrase tells.
-    func settle(_ keys: VaultKeys, _ data: PrivateDirectory, fromWaiting: Bool) throws(VaultError) {
+    /// - Parameter fromWaiting: SHA-256 of the waiting file that the identity was read from; nil where it came from its own
+    ///   place. Which of two passphrase files is the right one, only a passphrase tells.
+    func settle(_ keys: VaultKeys, _ data: PrivateDirectory, fromWaiting: [UInt8]?) throws(VaultError) {
         guard let record = try MetadataStore(paths: sources.paths, time: time).read().vault, record.recipient == keys.recipient.text else {
             return
         }
         try translating { () throws(FileError) in
             try settleStore(record, keys, data)
             switch record.identitySource {
-            case .passphrase: try settleFile(IdentityLoader.passphraseFileName, data) { _ in !fromWaiting }
+            case .passphrase:
+                let name = IdentityLoader.passphraseFileName
+                // Another one by now is somebody's who began anew: not ours to judge.
+                if let fromWaiting {
+                    guard let waiting = try? data.read(name + IdentityLoader.waitingSuffix), waiting.withBytes({ SHA256.hash($0) }) == fromWaiting
+                    else { return }
+                }
+                try settleFile(name, data) { _ in fromWaiting == nil }
             case .keyFile:
                 let (folder, name) = IdentityLoader.split(record.keyFile ?? sources.paths.defaultKeyFile)
                 try settleFile(name, try PrivateDirectory.open(folder, trust: .notWritableByOthers)) { directory in

@@ -25,10 +25,10 @@ package struct VaultMaintenance: Sendable {
             extendLifetime(vaultLock)
             extendLifetime(flightLock)
         }
+        // Another rekeying or a move may have come first: what was opened is then an empty store, or another's key.
+        try open.checkCurrent()
         let metadata = try vault.metadataStore.read()
-        guard let record = metadata.vault, record.id == open.id, record.recipient == open.keys.recipient.text else {
-            throw VaultError.superseded(paths)
-        }
+        guard let record = metadata.vault else { throw VaultError.superseded(paths) }
         let pending = metadata.accounts.filter { RotationJournal.hasRecord(paths, $0.id) }
         if let first = pending.first {
             throw VaultError(
@@ -50,7 +50,10 @@ package struct VaultMaintenance: Sendable {
     }
 
     /// Makes the memory outside the data directory what the stores are now.
-    func rememberAll(_ state: SealedState?) async throws(VaultError) {
+    ///
+    /// - Parameter accepting: a person took the stores for the right ones; else what is remembered of a keyring's account is
+    ///   never lowered, so that a restored copy still shows.
+    func rememberAll(_ state: SealedState?, accepting: Bool = false) async throws(VaultError) {
         let memory = StateMemory(paths: paths, vaultId: open.id)
         let metadata = try vault.metadataStore.read()
         switch metadata.vault?.backend {
@@ -59,7 +62,9 @@ package struct VaultMaintenance: Sendable {
             guard let state = state ?? metadata.vault?.sealedState else { return }
             try memory.write(.init(state: state))
         case .keyring:
-            try memory.write(.init(generations: Dictionary(metadata.accounts.map { ($0.id, $0.generation) }) { max($0, $1) }))
+            let known = accepting ? [:] : memory.read()?.generations ?? [:]
+            let generations = metadata.accounts.map { ($0.id, max($0.generation, known[$0.id] ?? 0)) }
+            try memory.write(.init(generations: Dictionary(generations) { max($0, $1) }))
         case nil: break
         }
     }
@@ -75,6 +80,7 @@ package struct VaultMaintenance: Sendable {
             extendLifetime(vaultLock)
             extendLifetime(flightLock)
         }
+        try open.checkCurrent()
         let backend = open.backend
         try await clearForeignRecords()
         var state: SealedState?
@@ -108,7 +114,7 @@ package struct VaultMaintenance: Sendable {
                 }
             }
         }
-        try await rememberAll(state)
+        try await rememberAll(state, accepting: true)
         return try vault.metadataStore.read().accounts
     }
 }

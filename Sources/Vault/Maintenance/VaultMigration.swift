@@ -19,25 +19,26 @@ extension VaultMaintenance {
     /// - Parameter choice: what opens the vault afterwards; nil keeps the present source where it goes with the target.
     /// - Throws: `usage` for a file vault with its key in the keyring; what the two backends can fail with.
     package func migrate(to target: BackendKind, _ choice: VaultInitialization.Identity?) async throws(VaultError) -> Migration {
-        try await exclusively { (record, locks) async throws(VaultError) -> Migration in
+        let passphrase = SecretBox(try await newPassphrase(target, choice))
+        return try await exclusively { (record, locks) async throws(VaultError) -> Migration in
             let destination = backend(target, locks)
             let source = backend(record.backend, locks)
             if record.backend == target {
                 let warning = await removeLeftovers(of: target == .file ? .keyring : .file, locks, mayBeAbsent: true)
-                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, locks, leftovers: warning) }
+                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, passphrase, locks, leftovers: warning) }
                 return Migration(
                     accounts: try await source.list().count, from: target, to: target, identitySource: record.identitySource,
                     wasThereAlready: true, warning: warning)
             }
-            if let suspicion = try open.suspicion(nil) { throw suspicion }
             if target == .keyring { try await KeyringProbe(vault.sources).check(for: .move) }
-            let identity = try await prepareIdentity(record, target, choice, locks)
             let bundles = try await source.getAll()
+            if let suspicion = try open.suspicion(store: bundles.map { $0.bundle.facts }) { throw suspicion }
             // What is there and cannot be read must not be left behind: asked for by its name, it says why.
             let readable = Set(bundles.map { $0.bundle.facts.accountId })
             for account in try vault.metadataStore.read().accounts where !readable.contains(account.id) {
                 _ = try await source.get(account.id)
             }
+            let identity = try await prepareIdentity(record, target, choice, passphrase, locks)
             if target == .file, let file = destination as? SealedFileBackend { try file.discard() }
             let state = try await destination.putAll(bundles)
             try await compare(bundles, destination)
@@ -56,6 +57,16 @@ extension VaultMaintenance {
         }
     }
 
+    /// Asked for before anybody has to wait for us; nil where none is needed.
+    private func newPassphrase(
+        _ target: BackendKind, _ choice: VaultInitialization.Identity?
+    ) async throws(VaultError) -> SecretBytes? {
+        guard choice == .passphrase, let record = try vault.metadataStore.read().vault,
+            record.backend != target || record.identitySource != .passphrase
+        else { return nil }
+        return try await vault.sources.passphrase.readNew()
+    }
+
     /// Whether the identity stands there already.
     private func isPresent(_ choice: VaultInitialization.Identity, _ record: VaultRecord) -> Bool {
         switch choice {
@@ -68,9 +79,9 @@ extension VaultMaintenance {
 
     /// The same backend and the same identity, found elsewhere from now on.
     private func changeSource(
-        _ record: VaultRecord, _ choice: VaultInitialization.Identity, _ locks: VaultLocks, leftovers: String?
+        _ record: VaultRecord, _ choice: VaultInitialization.Identity, _ passphrase: SecretBox, _ locks: VaultLocks, leftovers: String?
     ) async throws(VaultError) -> Migration {
-        let identity = try await prepareIdentity(record, record.backend, choice, locks)
+        let identity = try await prepareIdentity(record, record.backend, choice, passphrase, locks)
         try await pin(
             { record in
                 record.identitySource = identity.source
@@ -105,7 +116,7 @@ extension VaultMaintenance {
 
     /// The same identity under its new source. It never changes here: `vault rekey` does that.
     private func prepareIdentity(
-        _ record: VaultRecord, _ target: BackendKind, _ choice: VaultInitialization.Identity?, _ locks: VaultLocks
+        _ record: VaultRecord, _ target: BackendKind, _ choice: VaultInitialization.Identity?, _ passphrase: SecretBox, _ locks: VaultLocks
     ) async throws(VaultError) -> (source: IdentitySource, keyFile: String?) {
         let loader = IdentityLoader(sources: vault.sources)
         switch choice {
@@ -128,8 +139,9 @@ extension VaultMaintenance {
             try IdentityFiles(sources: vault.sources, time: vault.time).writeKeyFile(open.keys.identity, path)
             return (.keyFile, path)
         case .passphrase:
+            guard let passphrase = passphrase.take() else { throw VaultError.superseded(paths) }
             try await IdentityFiles(sources: vault.sources, time: vault.time).writePassphraseFile(
-                open.keys.identity, try await vault.sources.passphrase.readNew(), locks.data)
+                open.keys.identity, passphrase, locks.data)
             return (.passphrase, nil)
         case .systemdCredential:
             guard try loader.readCredential().recipient == open.keys.recipient else {

@@ -43,13 +43,13 @@ package struct VaultRekey: Sendable {
         return try await maintenance.exclusively { (record, locks) async throws(VaultError) -> Outcome in
             let open = maintenance.open
             let target = try keyFileTarget(record)
-            if let suspicion = try open.suspicion(nil) { throw suspicion }
+            let bundles = try await open.backend.getAll()
+            if let suspicion = try open.suspicion(store: bundles.map { $0.bundle.facts }) { throw suspicion }
             try RekeyRemains(sources: sources, time: maintenance.vault.time).settle(open.keys, locks.data, fromWaiting: open.fromWaiting)
 
             let identity = AgeIdentity.generate()
             let keys = VaultKeys(identity.duplicate())
             try await stage(identity, record, target, passphrase, locks.data)
-            let bundles = try await open.backend.getAll()
             let state = record.backend == .file ? try stageStore(open.sealedFile(in: locks.data), keys, locks.data) : nil
             try await replace(record, target, keys, state, bundles)
             try takeNames(record, target, locks.data)
@@ -144,7 +144,10 @@ package struct VaultRekey: Sendable {
     /// - Returns: nil where nothing was stored yet.
     private func stageStore(_ file: SealedFileBackend, _ keys: VaultKeys, _ data: PrivateDirectory) throws(VaultError) -> SealedState? {
         guard let sealed = try file.sealedAgain(keys, machine: keys.machineBinding(maintenance.vault.machineId)) else { return nil }
-        try translating { () throws(FileError) in try data.replace(SealedFileBackend.waitingName, with: sealed.bytes.span) }
+        try translating { () throws(FileError) in
+            try data.sweepTemporaries(of: SealedFileBackend.fileName)
+            try data.replace(SealedFileBackend.waitingName, with: sealed.bytes.span)
+        }
         let written = try translating { () throws(FileError) in try data.read(SealedFileBackend.waitingName) }
         let same = written.withBytes { bytes in
             constantTimeEqual(bytes, sealed.bytes.span)

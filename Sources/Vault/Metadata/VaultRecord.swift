@@ -57,6 +57,11 @@ package struct VaultRecord: Sendable, Equatable {
     /// What was written last; nil before the first login and in a keyring vault.
     var sealedState: SealedState? { sealedSha256.map { SealedState(generation: generation, sha256: $0) } }
 
+    /// Whether both are opened by the same identity from the same place.
+    func isOpened(like other: VaultRecord) -> Bool {
+        recipient == other.recipient && identitySource == other.identitySource && keyFile == other.keyFile
+    }
+
     /// Remembers what a write of the sealed file left behind.
     mutating func take(_ state: SealedState?, _ keys: VaultKeys) {
         if let state {
