@@ -3,9 +3,9 @@
 
 PREFIX ?= $(HOME)/.local
 RELEASE = .build/release
-SWIFT_RELEASE = swift build -c release --static-swift-stdlib
+SWIFT_RELEASE = scripts/build-release
 
-.PHONY: run test build install uninstall check lint format clean test-dependencies dependencies
+.PHONY: run test bench build install uninstall check lint format clean test-dependencies dependencies
 
 run: dependencies
 	$(SWIFT_RELEASE) --product ai-usage-agent
@@ -21,6 +21,13 @@ test: test-dependencies check
 	$(SWIFT_RELEASE) --product ai-usage-keyring
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
+
+# Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
+bench: test-dependencies
+	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product ai-usage-keyring
+	$(SWIFT_RELEASE) --product demo-provider
+	Benchmarks/run --programs $(RELEASE)
 
 # What needs no build: the layout's rules and the formatter.
 check:
@@ -46,7 +53,7 @@ dependencies:
 	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev pkg-config curl
 
 test-dependencies: dependencies
-	scripts/install-dependencies age strace python3 python3-venv dbus gnome-keyring libsecret-tools
+	scripts/install-dependencies age openssl strace python3 python3-venv dbus gnome-keyring libsecret-tools
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:

@@ -19,7 +19,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibsecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
         .target(name: "CKeyring", dependencies: ["CLibsecret"], cSettings: strictC),
-        .target(name: "CCurl", cSettings: strictC),
+        .target(name: "CCurl", dependencies: ["CLinux"], cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
 
         // The line, from right to left.

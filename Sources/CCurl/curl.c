@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CCurl.h"
 
+#include "CLinux.h"
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -16,7 +17,8 @@ const int ccurl_code_ok = CURLE_OK, ccurl_code_resolve_proxy = CURLE_COULDNT_RES
 
 // The functions of libcurl that are used, found by name in the library opened at run time.
 static struct {
-    CURLcode (*global_init)(long);
+    CURLcode (*global_init_mem)(long, curl_malloc_callback, curl_free_callback, curl_realloc_callback,
+                                curl_strdup_callback, curl_calloc_callback);
     CURL *(*easy_init)(void);
     void (*easy_cleanup)(CURL *);
     CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
@@ -43,7 +45,7 @@ static void load(void) {
         load_failure = "libcurl.so.4 has no " name;                     \
         return;                                                         \
     }
-    FIND(global_init, "curl_global_init")
+    FIND(global_init_mem, "curl_global_init_mem")
     FIND(easy_init, "curl_easy_init")
     FIND(easy_cleanup, "curl_easy_cleanup")
     FIND(easy_setopt, "curl_easy_setopt")
@@ -54,7 +56,9 @@ static void load(void) {
     FIND(slist_free_all, "curl_slist_free_all")
     FIND(version, "curl_version")
 #undef FIND
-    load_failure = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "curl_global_init failed";
+    // Both directions of a token go through libcurl's buffers, which it does not wipe itself.
+    CURLcode code = curl.global_init_mem(CURL_GLOBAL_DEFAULT, malloc, clinux_wiping_free, clinux_wiping_realloc, strdup, calloc);
+    load_failure = code == CURLE_OK ? NULL : "curl_global_init_mem failed";
 }
 
 const char *ccurl_load(void) {

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -158,4 +160,20 @@ pid_t clinux_spawn(const char *program, char *const *arguments, char *const *env
     posix_spawn_file_actions_destroy(&actions);
     if (failure != 0) { errno = failure; return -1; }
     return pid;
+}
+
+void clinux_wiping_free(void *memory) {
+    if (memory == NULL) return;
+    explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void *clinux_wiping_realloc(void *memory, size_t size) {
+    if (memory == NULL) return malloc(size);
+    void *other = size > 0 ? malloc(size) : NULL;
+    if (size > 0 && other == NULL) return NULL;
+    size_t present = malloc_usable_size(memory);
+    if (other != NULL) memcpy(other, memory, present < size ? present : size);
+    clinux_wiping_free(memory);
+    return other;
 }

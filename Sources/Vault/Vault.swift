@@ -36,7 +36,8 @@ package actor Vault {
     /// - Parameter keeper: is given the passphrase that opened the vault; nothing that was opened before is used then.
     func open(keeping keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
         if keeper != nil { opening = nil }
-        let task = opening ?? Task { await self.load(keeper ?? self.keeper) }
+        // Begun here and not on another thread: most identities are read without waiting for anybody.
+        let task = opening ?? Task.immediate { await self.load(keeper ?? self.keeper) }
         opening = task
         let result = await task.value
         if case .failure = result { opening = nil }

@@ -16,38 +16,41 @@ struct CommandContext {
     let logger: Logger
 
     init(_ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil) throws(CommandFailure) {
+        try self.init(CommandSettings(global, passphraseOptions))
+    }
+
+    init(_ settings: CommandSettings) throws(CommandFailure) {
         environment = ProcessEnvironment.current()
-        output = Output(global, environment)
+        output = Output(settings, environment)
         paths = try CommandContext.paths(environment)
         do throws(ConfigurationError) {
             configuration = try ConfigurationReader(path: paths.configurationFile).read()
         } catch { throw CommandFailure(error) }
-        let isVerbose = global.verbose
+        let isVerbose = settings.verbose
         logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : .error) }
 
-        let source = try CommandContext.source(passphraseOptions, configuration)
+        let source = try CommandContext.source(settings, configuration)
         passphrase = PassphraseReader(source: source, environment: environment.all)
 
-        var settings = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
-        settings.proxy = configuration.proxy
-        settings.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
-        let mayAsk = passphraseOptions?.unlock ?? false
+        var transport = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
+        transport.proxy = configuration.proxy
+        transport.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
         let sources = VaultSources(
             paths: paths, passphrase: passphrase,
             keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system),
-            credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: mayAsk)
+            credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: settings.mayUnlock)
         let vault = Vault(
             sources: sources, time: .system,
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
-        service = AgentService(vault: vault, http: HTTPTransport(settings), configuration: configuration, time: .system, logger: logger)
+        service = AgentService(vault: vault, http: HTTPTransport(transport), configuration: configuration, time: .system, logger: logger)
     }
 
     /// Options before configuration, and a prompt on the terminal where neither names anything.
-    private static func source(_ options: PassphraseOptions?, _ configuration: Configuration) throws(CommandFailure) -> PassphraseSource {
-        if let descriptor = options?.passphraseFd { return .descriptor(descriptor) }
-        if let command = options?.command { return .command(command) }
-        if options?.pinentry == true {
+    private static func source(_ settings: CommandSettings, _ configuration: Configuration) throws(CommandFailure) -> PassphraseSource {
+        if let descriptor = settings.passphraseDescriptor { return .descriptor(descriptor) }
+        if let command = settings.passphraseCommand { return .command(command) }
+        if settings.usesPinentry {
             guard let program = configuration.pinentry ?? Pinentry.locate() else {
                 throw CommandFailure(
                     code: "vault_unavailable", message: "there is no pinentry program on this machine",

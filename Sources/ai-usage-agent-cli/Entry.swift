@@ -9,6 +9,7 @@ enum Entry {
         ProcessHardening.apply()
         Interrupts.install()
         let arguments = Array(CommandLine.arguments.dropFirst())
+        if let request = TokenRequest(plain: arguments) { CallerExecutor.run { await serve(request) } }
         do {
             var command = try Root.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -40,6 +41,15 @@ enum Entry {
             }
             Exit.now(64)
         }
+    }
+
+    /// `token` as scripts write it, which is the command that must be quick.
+    private static func serve(_ request: TokenRequest) async -> Never {
+        do throws(CommandFailure) { try await request.serve() } catch {
+            error.report(asJSON: request.settings.json)
+            Exit.now(error.exitCode)
+        }
+        Exit.now(0)
     }
 }
 

@@ -47,3 +47,27 @@ struct AccountOption: ParsableArguments {
     @Option(name: .long, help: "Account: its id, e-mail, label, or a unique beginning of one.")
     var account: String?
 }
+
+/// What the options that most commands have come to, apart from how they were read.
+struct CommandSettings: Sendable {
+    var json = false
+    var noColor = false
+    var verbose = false
+    var passphraseDescriptor: Int32?
+    var passphraseCommand: [String]?
+    var usesPinentry = false
+    /// May the desktop keyring ask?
+    var mayUnlock = false
+
+    init() {}
+
+    init(_ global: GlobalOptions, _ passphrase: PassphraseOptions?) {
+        json = global.json
+        noColor = global.noColor
+        verbose = global.verbose
+        passphraseDescriptor = passphrase?.passphraseFd
+        passphraseCommand = passphrase?.command
+        usesPinentry = passphrase?.pinentry ?? false
+        mayUnlock = passphrase?.unlock ?? false
+    }
+}

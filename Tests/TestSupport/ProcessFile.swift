@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 import Platform
 
 /// What /proc says of a process.
@@ -10,6 +10,12 @@ package enum ProcessFile {
 
     /// The line of /proc/PID/limits that begins so.
     package static func limit(_ pid: Int32, _ name: String) -> String? { line("/proc/\(pid)/limits", name) }
+
+    /// Who owns that file of /proc/PID; root where the process cannot be dumped.
+    package static func owner(_ pid: Int32, _ file: String) -> uid_t? {
+        var status = stat()
+        return stat("/proc/\(pid)/\(file)", &status) == 0 ? status.st_uid : nil
+    }
 
     /// Peak resident memory; 0 once the process is gone.
     static func peakKilobytes(_ pid: Int32) -> Int {

@@ -35,7 +35,7 @@ package struct TemporaryFolder: Sendable {
         let raw = open(file(name), O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
         defer { close(raw) }
-        return Terminal.readAll(from: raw, limit: 64 << 20)?.withBytes { bytes in bytes.indices.map { bytes[$0] } }
+        return Terminal.readAll(from: raw, limit: 64 << 20)?.withBytes { $0.withUnsafeBytes { [UInt8]($0) } }
     }
 
     package func makeFolder(_ name: String, mode: mode_t = 0o700) throws {

@@ -65,4 +65,9 @@ pid_t clinux_spawn(const char *_Nonnull program, char *_Nullable const *_Nonnull
 /// The terminal's width in columns, or -1.
 int clinux_terminal_columns(int descriptor);
 
+/// free(3) and realloc(3) that wipe what they give back, for libraries that take an allocator and do not wipe their own
+/// buffers: both directions of a token go through libcurl's and OpenSSL's. realloc always moves.
+void clinux_wiping_free(void *_Nullable memory);
+void *_Nullable clinux_wiping_realloc(void *_Nullable memory, size_t size);
+
 #endif

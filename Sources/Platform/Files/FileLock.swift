@@ -13,6 +13,10 @@ package struct FileLock: ~Copyable, Sendable {
     private let name: String
     private let descriptor: Descriptor
 
+    /// Unlocks before the descriptor closes: a process that is being started by another thread has a copy of it until its exec,
+    /// and with it the lock.
+    deinit { _ = clinux_ofd_lock(descriptor.raw, 0) }
+
     /// Waits, without blocking a thread, until the lock is had or `patience` is over; nil then.
     ///
     /// - Throws: `FileError` when the lock file cannot be opened or locked at all.

@@ -46,10 +46,16 @@ private final class Exchange: @unchecked Sendable {
     func take() throws(HTTPFailure) -> HTTPResponse {
         guard let result else { fatalError("the exchange has not run") }
         let status = try result.get()
+        defer { body = SecretBuffer(capacity: 0) }
         return HTTPResponse(status: status, headers: headers, body: body.withBytes { SecretBytes(copying: $0) })
     }
 
-    func run() { result = perform() }
+    func run() {
+        result = perform()
+        // The thread lets go of us some time after the task has gone on; the secrets need not wait for that.
+        request.body = nil
+        request.bearer = nil
+    }
 
     private func perform() -> Result<Int, HTTPFailure> {
         guard let url = WebAddress(request.url) else {

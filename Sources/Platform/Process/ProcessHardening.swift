@@ -23,6 +23,11 @@ package enum ProcessHardening {
         Glibc.signal(SIGPIPE, SIG_IGN)
         // SSLKEYLOGFILE makes libcurl write TLS keys; the others make OpenSSL load foreign code.
         for name in ["SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"] { unsafe unsetenv(name) }
+        // What came over TLS stands in OpenSSL's buffers, which are wiped when they are freed; refused once one has been made.
+        let isWiping = unsafe CRYPTO_set_mem_functions(
+            { size, _, _ in unsafe malloc(size) }, { memory, size, _, _ in unsafe clinux_wiping_realloc(memory, size) },
+            { memory, _, _ in unsafe clinux_wiping_free(memory) })
+        if isWiping != 1 { problems.append("OpenSSL's memory is not wiped when it is freed") }
         // No openssl.cnf either: it can load modules, and reading it costs a millisecond.
         _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil)
         return problems

@@ -5,7 +5,7 @@ import Synchronization
 /// Bytes that must not leak: the only owner of its memory, wiped when it goes.
 ///
 /// The bytes stand in pages of their own: locked (never swapped), left out of core files, wiped in a forked child,
-/// overwritten before they are returned. The type cannot be copied, printed, encoded, hashed or compared by accident;
+/// overwritten before they are given back. The type cannot be copied, printed, encoded, hashed or compared by accident;
 /// `SecretBytes.equal` compares in constant time. If the kernel refuses to lock the pages (RLIMIT_MEMLOCK) the bytes
 /// are still kept and still wiped; `SecretBytes.unlockedAllocations` counts how often that happened.
 @safe package struct SecretBytes: ~Copyable, @unchecked Sendable {
@@ -70,7 +70,7 @@ import Synchronization
         a.withBytes { a in b.withBytes { b in constantTimeEqual(a, b) } }
     }
 
-    /// How many allocations of this process the kernel refused to lock (RLIMIT_MEMLOCK).
+    /// How often the kernel refused this process to lock memory (RLIMIT_MEMLOCK).
     package static var unlockedAllocations: Int { LockedPages.refusals.load(ordering: .relaxed) }
 }
 

@@ -181,7 +181,7 @@ struct IdentityLoader: Sendable {
                         fromWaiting = waiting.withBytes { SHA256.hash($0) }
                         return identity
                     }
-                } catch where failure == nil && error.code == .wrongPassphrase {
+                } catch  where failure == nil && error.code == .wrongPassphrase {
                     throw VaultError(
                         .wrongPassphrase, "the passphrase opens the key that the vault had before its last rekey",
                         remedy: "try the passphrase that was given to the rekey; nothing was changed")

@@ -30,7 +30,8 @@ struct RekeyRemains: Sendable {
                 let name = IdentityLoader.passphraseFileName
                 // Another one by now is somebody's who began anew: not ours to judge.
                 if let fromWaiting {
-                    guard let waiting = try? data.read(name + IdentityLoader.waitingSuffix), waiting.withBytes({ SHA256.hash($0) }) == fromWaiting
+                    guard let waiting = try? data.read(name + IdentityLoader.waitingSuffix),
+                        waiting.withBytes({ SHA256.hash($0) }) == fromWaiting
                     else { return }
                 }
                 try settleFile(name, data) { _ in fromWaiting == nil }

@@ -25,7 +25,9 @@ extension VaultMaintenance {
             let source = backend(record.backend, locks)
             if record.backend == target {
                 let warning = await removeLeftovers(of: target == .file ? .keyring : .file, locks, mayBeAbsent: true)
-                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, passphrase, locks, leftovers: warning) }
+                if let choice, !isPresent(choice, record) {
+                    return try await changeSource(record, choice, passphrase, locks, leftovers: warning)
+                }
                 return Migration(
                     accounts: try await source.list().count, from: target, to: target, identitySource: record.identitySource,
                     wasThereAlready: true, warning: warning)

@@ -30,7 +30,8 @@ struct StateMemory: Sendable {
             guard bytes.count == size else { return nil }
             let text = bytes.extracting(first: size - SHA256.size)
             guard constantTimeEqual(SHA256.hash(text).span, bytes.extracting(last: SHA256.size)) else { return nil }
-            return parse(String(decoding: text.indices.map { text[$0] }, as: UTF8.self))
+            // Behind the lines the record is zeros.
+            return parse(String(decoding: text.indices.prefix { text[$0] != 0 }.map { text[$0] }, as: UTF8.self))
         }
     }
 

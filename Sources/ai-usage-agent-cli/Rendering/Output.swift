@@ -7,10 +7,12 @@ struct Output: Sendable {
     /// Columns to fill; 80 where nobody can tell.
     let columns: Int
 
-    init(_ global: GlobalOptions, _ environment: ProcessEnvironment) {
-        isJSON = global.json
+    init(_ global: GlobalOptions, _ environment: ProcessEnvironment) { self.init(CommandSettings(global, nil), environment) }
+
+    init(_ settings: CommandSettings, _ environment: ProcessEnvironment) {
+        isJSON = settings.json
         let isTerminal = Terminal.isTerminal(.output)
-        let wantsColour = isTerminal && !global.noColor && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
+        let wantsColour = isTerminal && !settings.noColor && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
         let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
         style = Style(hasColour: wantsColour, hasUnicode: !isTerminal || locale.lowercased().contains("utf"))
         columns = Terminal.columns(.output) ?? environment["COLUMNS"].flatMap { Int($0) } ?? 80

@@ -25,18 +25,136 @@ struct ProcessTests {
     }
 
     @Test(
-        "token with a fresh token opens neither libcurl nor ICU nor all of Foundation, and makes no socket",
+        "cannot be dumped, before it has looked at a file of the vault",
+        .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
+    func dumpable() async throws {
+        try await Scene.with { scene in
+            let strace = try #require(Program.find("strace"))
+            let trace = scene.home.path + "/trace"
+            let outcome = try await scene.run(
+                "token", "codex", through: [strace, "-f", "-o", trace, "-e", "trace=prctl,openat,setrlimit,prlimit64"])
+            #expect(outcome.status == 0, "\(outcome)")
+            let calls = try scene.home.text(trace).split(separator: "\n")
+            let hardened = try #require(calls.firstIndex { $0.contains("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE") && $0.hasSuffix("= 0") })
+            let limited = try #require(calls.firstIndex { $0.contains("RLIMIT_CORE, {rlim_cur=0, rlim_max=0}") && $0.hasSuffix("= 0") })
+            let first = try #require(calls.firstIndex { $0.contains(scene.home.path) })
+            #expect(hardened < first && limited < first, "the trace shows what is opened, and in which order")
+            #expect(!calls.contains { $0.contains("SUID_DUMP_USER") }, "and it is never undone")
+
+            // The kernel gives what /proc tells of such a process to root.
+            let login = try await scene.startLogin()
+            if geteuid() != 0 {
+                #expect(ProcessFile.owner(login.child.pid, "environ") == 0)
+                #expect(ProcessFile.owner(getpid(), "environ") == geteuid(), "the tests' own process can be dumped")
+            }
+            await login.child.stop()
+        }
+    }
+
+    @Test(
+        "ends by a fatal signal at once and prints nothing, though Swift was told to print its crash report",
+        arguments: [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE])
+    func fatalSignals(_ signal: Int32) async throws {
+        try await Scene.with(start: .vault) { scene in
+            let report = ["SWIFT_BACKTRACE": "enable=yes,swift-backtrace=/bin/cat"]
+            let login = try await HeadlessLogin(try scene.start(["auth", "login", "codex", "--no-open"], environment: report))
+            let caught = try #require(UInt64(ProcessFile.status(login.child.pid, "SigCgt") ?? "", radix: 16))
+            let ignored = try #require(UInt64(ProcessFile.status(login.child.pid, "SigIgn") ?? "", radix: 16))
+            let bit = UInt64(1) << UInt64(signal - 1)
+            #expect(caught & bit == 0 && ignored & bit == 0)
+            #expect(caught & (1 << UInt64(SIGTERM - 1)) != 0, "the field tells handlers")
+            login.child.signal(signal)
+            let outcome = await login.child.finish()
+            #expect(outcome.ending == .signalled(signal), "\(outcome)")
+            #expect(outcome.output.isEmpty && !outcome.errorText.lowercased().contains("crash"), "\(outcome)")
+        }
+    }
+
+    @Test(
+        "keeps working where no memory may be locked",
+        .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
+    func unlockedMemory() async throws {
+        try await Scene.with { scene in
+            let strace = try #require(Program.find("strace"))
+            let trace = scene.home.path + "/trace"
+            let token = try await scene.require("token", "codex").text
+            // The limit alone does not bind a superuser.
+            let wrapper = [
+                "/bin/sh", "-c", "ulimit -l 0; exec \"$@\"", "sh", strace, "-f", "-o", trace, "-e", "trace=mlock", "-e",
+                "inject=mlock:error=ENOMEM",
+            ]
+            let outcome = try await scene.run("token", "codex", through: wrapper)
+            #expect(outcome.status == 0 && outcome.text == token && outcome.errorText.isEmpty, "\(outcome)")
+            #expect(try await scene.run("auth", "refresh", "codex", through: wrapper).status == 0)
+            let calls = try scene.home.text(trace).split(separator: "\n").filter { $0.contains("mlock(") }
+            #expect(calls.count > 1 && calls.allSatisfy { $0.contains("ENOMEM") }, "every lock was refused: \(calls.count)")
+        }
+    }
+
+    @Test(
+        "lets no variable make OpenSSL or libcurl load foreign code or write keys",
+        .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
+    func libraryVariables() async throws {
+        try await Scene.with { scene in
+            let strace = try #require(Program.find("strace"))
+            let trap = scene.home.path + "/trap"
+            try scene.home.write(
+                Array("openssl_conf = init\n[init]\nengines = none\n.include \(trap).more\n".utf8), to: trap)
+            let variables = ["SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"]
+            let trace = scene.home.path + "/trace"
+            let outcome = try await scene.run(
+                "auth", "refresh", "codex", environment: Dictionary(uniqueKeysWithValues: variables.map { ($0, trap) }),
+                through: [strace, "-f", "-o", trace, "-e", "trace=%file"])
+            #expect(outcome.status == 0, "\(outcome)")
+            let calls = try scene.home.text(trace)
+            #expect(calls.contains("libcurl.so") && calls.contains("secrets.age"), "the trace shows what is opened")
+            #expect(!calls.contains(trap), "\(calls.split(separator: "\n").filter { $0.contains(trap) })")
+            #expect(!calls.contains("openssl.cnf"), "nor the system's own")
+        }
+    }
+
+    @Test(
+        "starts its keyring helper as hard as itself, and to die with it",
+        .enabled(
+            if: KeyringSession.isPossible && Program.find("strace") != nil,
+            "needs strace, dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool (make test installs them)"))
+    func helper() async throws {
+        try await Scene.with(start: .empty) { scene in
+            let strace = try #require(Program.find("strace"))
+            let session = try await KeyringSession(scene.home)
+            scene.variables.withLock { $0["DBUS_SESSION_BUS_ADDRESS"] = session.address }
+            try await scene.login()
+            let trace = scene.home.path + "/trace"
+            let outcome = try await scene.run(
+                "token", "codex", environment: ["LD_LIBRARY_PATH": scene.home.path, "SECRET_BACKEND": "file", "G_DEBUG": "all"],
+                through: [strace, "-f", "-v", "-s", "4096", "-o", trace, "-e", "trace=execve,prctl,setrlimit,prlimit64,connect"])
+            await session.stop()
+            #expect(outcome.status == 0, "\(outcome)")
+            let calls = try scene.home.text(trace).split(separator: "\n")
+            let start = try #require(calls.first { $0.contains("execve(") && $0.contains("/ai-usage-keyring\"") })
+            for name in ["LD_LIBRARY_PATH", "SECRET_BACKEND", "G_DEBUG"] { #expect(!start.contains(name), "\(start)") }
+            let helper = calls.filter { $0.hasPrefix(String(start.prefix { $0 != " " })) }
+            let connected = try #require(helper.firstIndex { $0.contains("connect(") }, "it speaks to the bus")
+            for call in ["PR_SET_DUMPABLE, SUID_DUMP_DISABLE", "PR_SET_PDEATHSIG, SIGKILL", "RLIMIT_CORE, {rlim_cur=0, rlim_max=0}"] {
+                let place = try #require(helper.firstIndex { $0.contains(call) }, "\(call)")
+                #expect(place < connected)
+            }
+        }
+    }
+
+    @Test(
+        "token with a fresh token opens neither libcurl nor ICU nor all of Foundation, and makes no socket and no thread",
         .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
     func freshToken() async throws {
         try await Scene.with { scene in
             let strace = try #require(Program.find("strace"))
             let trace = scene.home.path + "/trace"
-            let outcome = try await scene.run(
-                "token", "codex", through: [strace, "-f", "-o", trace, "-e", "trace=open,openat,openat2,socket,execve,connect"])
+            let traced = "trace=open,openat,openat2,socket,execve,connect,clone,clone3,write"
+            let outcome = try await scene.run("token", "codex", through: [strace, "-f", "-o", trace, "-e", traced])
             #expect(outcome.status == 0, "\(outcome)")
             let calls = try scene.home.text(trace)
             #expect(calls.contains("auth.json") && calls.contains("secrets.age"), "the trace shows what is opened")
-            for name in Self.unwanted + ["socket(", "connect("] { #expect(!calls.contains(name), "\(name)") }
+            for name in Self.unwanted + ["socket(", "connect(", "clone(", "clone3("] { #expect(!calls.contains(name), "\(name)") }
             #expect(calls.split(separator: "\n").count { $0.contains("execve(") } == 1, "no other program is started")
         }
     }

@@ -26,6 +26,34 @@ struct TokenTests {
         }
     }
 
+    @Test("token says the same whether its line is one of those that are read by hand or goes through the parser")
+    func lines() async throws {
+        try await Scene.with { scene in
+            let served = [
+                ["codex"], ["codex", "--json"], ["--json", "codex"], ["codex", "--header"], ["openai-codex"],
+                ["codex", "--account", "ada"],
+                ["--account", "ada@example.org", "codex", "--header"],
+            ]
+            let refused: [(line: [String], status: Int32)] = [
+                (["codex", "--account", "nobody"], 3), (["codex", "--account", "nobody", "--json"], 3), (["nosuch"], 64),
+                (["nosuch", "--json"], 64), ([], 64), (["codex", "extra"], 64), (["codex", "--header", "--json"], 64),
+                (["codex", "--account"], 64), (["codex", "--account", "--json"], 64), (["--nosuch", "codex"], 64), ([""], 64),
+            ]
+            for (line, status) in served.map({ ($0, Int32(0)) }) + refused {
+                let plain = try await scene.run(["token"] + line)
+                // An option that changes nothing, and that the quick reading does not know.
+                let parsed = try await scene.run(["token", "--no-color"] + line)
+                #expect(plain.status == status, "\(plain)")
+                #expect(parsed.status == status && plain.output == parsed.output, "\(plain)\n\(parsed)")
+                #expect(plain.errorText == parsed.errorText, "\(plain)\n\(parsed)")
+            }
+            #expect(
+                try await scene.run("token", "codex", "--account", "").status
+                    == scene.run("token", "--no-color", "codex", "--account", "").status)
+            #expect(try await scene.run("token", "--help").text.contains("USAGE"))
+        }
+    }
+
     @Test("--min-ttl never makes a loop: a token that is a moment old is handed out however long it is asked to live")
     func minimumTime() async throws {
         try await Scene.with { scene in

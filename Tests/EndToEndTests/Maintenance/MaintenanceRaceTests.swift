@@ -25,7 +25,10 @@ struct MaintenanceRaceTests {
         func lines(_ round: Int) -> [[String]] {
             switch self {
             case .rekey, .rekeyKeyring: [["vault", "rekey"]]
-            case .migrate: round % 2 == 0 ? [["vault", "migrate", "--to", "file", "--identity", "key-file"]] : [["vault", "migrate", "--to", "keyring", "--identity", "key-file"]]
+            case .migrate:
+                round % 2 == 0
+                    ? [["vault", "migrate", "--to", "file", "--identity", "key-file"]]
+                    : [["vault", "migrate", "--to", "keyring", "--identity", "key-file"]]
             case .passphrase: [["vault", "rekey"], ["vault", "change-passphrase", "--new-passphrase-fd", "3"]]
             }
         }

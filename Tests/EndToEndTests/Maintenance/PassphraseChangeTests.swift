@@ -12,7 +12,8 @@ struct PassphraseChangeTests {
             let identity = scene.home.data + "/identity.age"
             let (stores, sealed) = (scene.home.stores(), try scene.home.read(identity))
             let short = await scene.finish(
-                try scene.start(["vault", "change-passphrase", "--new-passphrase-fd", "3", "--json"], descriptors: [3: Array("short one".utf8)]))
+                try scene.start(
+                    ["vault", "change-passphrase", "--new-passphrase-fd", "3", "--json"], descriptors: [3: Array("short one".utf8)]))
             Refusal(64, "usage_error", "9 characters", "12").check(short)
             #expect(try scene.home.read(identity) == sealed)
 

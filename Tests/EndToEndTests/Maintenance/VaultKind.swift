@@ -29,7 +29,8 @@ enum VaultKind: String, CustomTestStringConvertible {
     func keyFile(_ scene: Scene) -> String { self == .namedKeyFile ? scene.home.path + "/keys/mine.txt" : scene.home.keyFile }
 
     /// A new vault in which these people are logged in with Codex.
-    func with(_ people: [String] = ["ada", "bob"], flags: [String] = [], _ body: (Scene, KeyringSession?) async throws -> Void) async throws {
+    func with(_ people: [String] = ["ada", "bob"], flags: [String] = [], _ body: (Scene, KeyringSession?) async throws -> Void) async throws
+    {
         try await Scene.with(flags, start: .empty) { scene in
             guard usesKeyring else {
                 try await make(scene, people)
@@ -53,7 +54,8 @@ enum VaultKind: String, CustomTestStringConvertible {
             try VaultKind.setPassphrase(VaultKind.firstPassphrase, scene)
             try scene.configure(
                 Scene.configuration.replacing(
-                    "\"providers\"", with: "\"vault\": {\"passphraseCommand\": [\"/bin/cat\", \"\(VaultKind.passphraseFile(scene))\"]}, \"providers\""))
+                    "\"providers\"",
+                    with: "\"vault\": {\"passphraseCommand\": [\"/bin/cat\", \"\(VaultKind.passphraseFile(scene))\"]}, \"providers\""))
         }
         let path = self == .namedKeyFile ? ["--key-file", keyFile(scene)] : []
         let made = try await scene.run(["vault", "init"] + initialization + path)

@@ -52,7 +52,8 @@ struct ExportTests {
                 try scene.home.write(outcome.output, to: file)
                 #expect(try VaultContents(try await key.open(file).json).bundles.count == 1)
             }
-            let session = try TerminalSession("\(Program.path) vault export --recipient \(key.recipient)", environment: scene.home.environment)
+            let session = try TerminalSession(
+                "\(Program.path) vault export --recipient \(key.recipient)", environment: scene.home.environment)
             let shown = await session.finish()
             #expect(shown.status == 0 && shown.text.hasPrefix("-----BEGIN AGE ENCRYPTED FILE-----"), "\(shown)")
             try await expectNoToken(scene)
@@ -99,7 +100,8 @@ struct ExportTests {
         try await Scene.with(start: .vault) { scene in
             let file = scene.home.path + "/accounts.age"
             for (second, status) in [("another one altogether", 64), (Self.passphrase, 0)] as [(String, Int32)] {
-                let session = try TerminalSession("\(Program.path) vault export --passphrase --output \(file)", environment: scene.home.environment)
+                let session = try TerminalSession(
+                    "\(Program.path) vault export --passphrase --output \(file)", environment: scene.home.environment)
                 try #require(await session.answer("New passphrase of the export", with: Self.passphrase))
                 try #require(await session.answer("once more", with: second))
                 let outcome = await session.finish()

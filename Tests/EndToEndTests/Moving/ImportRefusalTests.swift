@@ -4,7 +4,8 @@ import Testing
 
 /// Something else than an export that this vault can take.
 enum BadParcel: String, CaseIterable, CustomTestStringConvertible {
-    case garbage, empty, cut, changed, stranger, wrongIdentityFile, plainVault, notJSON, otherFormat, newerVersion, sameIdTwice, noToken, noIdentifier
+    case garbage, empty, cut, changed, stranger, wrongIdentityFile, plainVault, notJSON, otherFormat, newerVersion, sameIdTwice, noToken,
+        noIdentifier
     case wrongPassphrase, missing, folder
 
     var testDescription: String { rawValue }
@@ -67,7 +68,8 @@ enum BadParcel: String, CaseIterable, CustomTestStringConvertible {
             try await scene.require("vault", "export", "--recipient", key.recipient, "--output", scene.home.path + "/unused.age")
             let made = await scene.finish(
                 try scene.start(
-                    ["vault", "export", "--export-passphrase-fd", "3", "--output", path], descriptors: [3: Array("the right passphrase".utf8)]))
+                    ["vault", "export", "--export-passphrase-fd", "3", "--output", path],
+                    descriptors: [3: Array("the right passphrase".utf8)]))
             try #require(made.status == 0, "\(made)")
             return [path, "--export-passphrase-fd", "3"]
         case .missing: return [scene.home.path + "/nowhere.age"]

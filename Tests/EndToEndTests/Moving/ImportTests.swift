@@ -37,7 +37,9 @@ struct ImportTests {
         }
     }
 
-    @Test("What another machine exported waits: served while it lives, not refreshed before adopt", arguments: [VaultKind.keyFile, .passphrase])
+    @Test(
+        "What another machine exported waits: served while it lives, not refreshed before adopt",
+        arguments: [VaultKind.keyFile, .passphrase])
     func anotherMachine(_ kind: VaultKind) async throws {
         try await Scene.with { scene in
             var parcel = try await Parcel(scene)

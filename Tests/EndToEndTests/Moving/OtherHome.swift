@@ -9,7 +9,8 @@ struct OtherHome {
 
     /// - Parameter initialization: what `vault init` gets; nil for a home without a vault.
     static func with(
-        _ scene: Scene, initialization: [String]? = ["--backend", "file", "--identity", "key-file"], _ body: (OtherHome) async throws -> Void
+        _ scene: Scene, initialization: [String]? = ["--backend", "file", "--identity", "key-file"],
+        _ body: (OtherHome) async throws -> Void
     ) async throws {
         let home = try Home()
         defer { home.remove() }

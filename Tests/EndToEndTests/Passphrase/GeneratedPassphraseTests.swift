@@ -9,7 +9,8 @@ struct GeneratedPassphraseShownTests {
         try await Scene.with(start: .empty) { scene in
             let (output, error) = (scene.home.path + "/stdout", scene.home.path + "/stderr")
             let session = try TerminalSession(
-                "\(Program.path) vault init --backend file --identity passphrase >\(output) 2>\(error)", environment: scene.home.environment)
+                "\(Program.path) vault init --backend file --identity passphrase >\(output) 2>\(error)", environment: scene.home.environment
+            )
             try #require(await session.answer("empty: six random words", with: ""))
             let outcome = await session.finish()
             let found = outcome.text.firstMatch(of: /(?:[bdfghjklmnprstvz][aiou][bdfghjklmnprstvz][aiou][bdfghjklmnprstvz]-?){6}/)

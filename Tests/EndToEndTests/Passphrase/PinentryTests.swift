@@ -20,7 +20,8 @@ struct PinentryVaultTests {
     }
 
     private func use(_ program: String, _ scene: Scene) throws {
-        try scene.configure(Scene.configuration.replacing("\"providers\"", with: "\"vault\": {\"pinentry\": \"\(program)\"}, \"providers\""))
+        try scene.configure(
+            Scene.configuration.replacing("\"providers\"", with: "\"vault\": {\"pinentry\": \"\(program)\"}, \"providers\""))
     }
 
     /// A command that opens the vault and asks no server.
@@ -32,7 +33,9 @@ struct PinentryVaultTests {
         return try await scene.run(["vault", "export", "--recipient", recipient, "--output", file, "--json"] + options)
     }
 
-    @Test("opens with what the dialog gives; what it does not give is exit 4 with a reason", .enabled(if: AgeKey.isPossible, "age is missing"))
+    @Test(
+        "opens with what the dialog gives; what it does not give is exit 4 with a reason", .enabled(if: AgeKey.isPossible, "age is missing")
+    )
     func scripted() async throws {
         try await withVault { scene in
             let path = scene.home.path + "/pinentry"
@@ -72,7 +75,8 @@ struct PinentryVaultTests {
             try scene.configure(Scene.configuration)
             let login = try await HeadlessLogin(
                 try scene.start(
-                    ["auth", "login", "codex", "--no-open", "--passphrase-fd", "3"], descriptors: [3: Array(VaultKind.firstPassphrase.utf8)]))
+                    ["auth", "login", "codex", "--no-open", "--passphrase-fd", "3"], descriptors: [3: Array(VaultKind.firstPassphrase.utf8)]
+                ))
             #expect(try await login.complete().status == 0, "it is the one that was typed")
         }
     }

@@ -34,6 +34,11 @@ final class OAuthClock: Sendable {
 
     init(sleeper: (@Sendable () async -> Void)? = nil) { self.sleeper = sleeper }
 
+    init(startingAt wall: Timestamp) {
+        sleeper = nil
+        state.withLock { $0.wall = Int(wall.milliseconds) }
+    }
+
     var now: Timestamp { state.withLock { Timestamp(milliseconds: Int64($0.wall)) } }
     var slept: [Duration] { state.withLock { $0.slept } }
 

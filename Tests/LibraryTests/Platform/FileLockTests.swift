@@ -65,6 +65,30 @@ struct FileLockTests {
         }
     }
 
+    @Test("A lock is free when its holder goes, though a process that is just being started has a copy of its descriptor")
+    func copiedDescriptor() async throws {
+        try await TemporaryFolder.with { folder in
+            let directory = try PrivateDirectory.open(folder.path)
+            var copies: [Int32] = []
+            do {
+                let lock = try unwrap(try await acquire(directory))
+                // What fork does, up to the exec that closes them.
+                copies = (3..<1024).filter { Self.target(of: $0) == folder.file("lock") }.map { dup($0) }
+                #expect(copies.count == 1 && lock.isValid == true)
+            }
+            let isFree = try await acquire(directory) != nil
+            #expect(isFree)
+            for copy in copies { close(copy) }
+        }
+    }
+
+    /// The path that a descriptor of this process leads to.
+    private static func target(of descriptor: Int32) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count - 1)
+        return count > 0 ? String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
+
     @Test("A waiter gets the lock that is let go while it waits")
     func waiter() async throws {
         try await TemporaryFolder.with { folder in

@@ -49,6 +49,29 @@ struct SecretBytesTests {
         }
     }
 
+    @Test("A page that was given back is empty for whoever gets it next, also when many come and go at once")
+    func reuse() async {
+        await withTaskGroup(of: Bool.self) { group in
+            for number in 1...8 {
+                group.addTask {
+                    for round in 0..<200 {
+                        let size = [1, 32, 4000, 4096, 4097, 9000][(number + round) % 6]
+                        let fresh = SecretBytes(zeroes: size)
+                        let isEmpty = fresh.withBytes { bytes in bytes.indices.allSatisfy { bytes[$0] == 0 } }
+                        let mine = SecretBytes(count: size) { span in
+                            for index in 0..<size { span[index] = UInt8(number) }
+                        }
+                        await Task.yield()
+                        let isMine = mine.withBytes { bytes in bytes.indices.allSatisfy { bytes[$0] == UInt8(number) } }
+                        guard isEmpty, isMine else { return false }
+                    }
+                    return true
+                }
+            }
+            for await isClean in group { #expect(isClean) }
+        }
+    }
+
     @Test("A buffer keeps every byte through its growth", arguments: [0, 1, 64, 65, 5000])
     func growth(_ capacity: Int) {
         var generator = SplitMix(seed: UInt64(capacity))

@@ -39,6 +39,7 @@ struct VaultHome: Sendable {
     static let sealedFile = data + "/secrets.age"
     static let identityFile = data + "/identity.age"
     static let keyFile = "config/ai-usage-agent/identity.txt"
+    static let memoryFile = "state/ai-usage-agent/vault-memory"
 
     /// A passphrase that `cat` reads out of a file: the newline at the end is dropped.
     func passphrase(_ text: String = VaultHome.passphrase) throws -> PassphraseReader {
@@ -53,11 +54,12 @@ struct VaultHome: Sendable {
         try await vault(passphrase).initialize(.file, choice)
     }
 
-    func vault(_ passphrase: PassphraseReader = noPassphrase) -> Vault {
-        Vault(sources: .headless(paths: paths, passphrase: passphrase, time: .system), time: .system, machineId: "machine")
+    /// - Parameter machineId: of the machine that it runs on; nil as in a container that has none.
+    func vault(_ passphrase: PassphraseReader = noPassphrase, machineId: String? = "machine") -> Vault {
+        Vault(sources: .headless(paths: paths, passphrase: passphrase, time: .system), time: .system, machineId: machineId)
     }
 
-    func open() async throws -> OpenVault { try await vault().open() }
+    func open(machineId: String? = "machine") async throws -> OpenVault { try await vault(machineId: machineId).open() }
 
     /// The vault's keys, as somebody has them who holds the key file.
     func keys() throws -> VaultKeys {

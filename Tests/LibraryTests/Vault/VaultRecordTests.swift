@@ -50,6 +50,32 @@ struct VaultRecordTests {
         }
     }
 
+    @Test("A swapped recipient is foreign, whoever sealed the record over it")
+    func swappedRecipient() async throws {
+        try await VaultHome.withVault { home in
+            try await home.open().add(1)
+            let stranger = VaultKeys(.generate())
+            let ours = try home.keys()
+            var record = try #require(try home.store.read().vault)
+            let text = try #require(home.folder.read(VaultHome.metadataFile))
+            record.recipient = stranger.recipient.text
+            // Under the old seal, under the stranger's, and under our own as only the identity can make it.
+            for mac in [record.mac, stranger.metadataMAC(record), ours.metadataMAC(record)] {
+                record.mac = mac
+                var file = try #require(try JSONValue(parsing: text.span).object)
+                file["vault"] = record.json
+                try home.folder.write(JSONValue.object(file).pretty, VaultHome.metadataFile)
+                let before = home.folder.allFiles()
+                let error = await vaultError { _ = try await home.open() }
+                #expect(error?.code == .foreign)
+                #expect(error?.message.contains(stranger.recipient.text) == true)
+                #expect(home.folder.allFiles() == before)
+            }
+            try home.folder.write(text, VaultHome.metadataFile)
+            #expect(try await home.open().contents(1)?.access == "access")
+        }
+    }
+
     @Test("No field of the record can take over a part of its neighbour under the same seal")
     func framing() {
         func record(_ id: String, _ keyFile: String?, _ recipient: String) -> [UInt8] {
