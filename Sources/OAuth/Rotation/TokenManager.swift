@@ -190,7 +190,7 @@ package actor TokenManager {
         var warning: String?
         if let client {
             _ = try await onVault { () async throws(VaultError) in
-                try await JournalRecovery(open: open, logger: logger).run(account.id)
+                try await JournalRecovery(open: open, time: time, logger: logger).complete(account.id)
             }
             // A result that could not be committed holds the newest token.
             let waiting = try await onVault { () throws(VaultError) in try open.journal.read(account.id) }
