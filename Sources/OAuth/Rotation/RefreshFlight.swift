@@ -86,16 +86,17 @@ struct RefreshFlight: Sendable {
                 if let next = course.next { try await recovery.commit(next.bundle) }
             }
         case .hold: return await hold(course)
-        case .clear: return await attempt(&course) { _ throws(VaultError) in try open.journal.clear(account.id) }
+        case .clear: return await attempt(&course, keepingFailure: true) { _ throws(VaultError) in try open.journal.clear(account.id) }
         case .rememberRefusal:
             let reason = course.refusal
             let fingerprint = course.intent?.fingerprint ?? course.stored.flatMap { recovery.fingerprint($0.bundle) } ?? ""
             return await attempt(&course) { _ throws(VaultError) in try await remember(refusal: reason, fingerprint) }
-        case .postpone(let isUnknown):
+        case .release:
             return await attempt(&course, keepingFailure: true) { course throws(VaultError) in
-                if isUnknown, let intent = course.intent { try? open.journal.release(intent, account.id) }
-                try await postpone(course.retryAfter)
+                if let intent = course.intent { try open.journal.release(intent, account.id) }
             }
+        case .postpone:
+            return await attempt(&course, keepingFailure: true) { course throws(VaultError) in try await postpone(course.retryAfter) }
         case .end: return .failed
         }
     }

@@ -31,8 +31,10 @@ package struct RotationMachine: Sendable, Hashable {
         case clear
         /// Remember that this very token was refused for good.
         case rememberRefusal
-        /// Keep automatic refreshes away for a while; the record of intent stays if the outcome is unknown.
-        case postpone(isUnknown: Bool)
+        /// Leave the record of intent for the next flight: nobody knows what became of the token.
+        case release
+        /// Keep automatic refreshes away for a while.
+        case postpone
         case end(Ending)
     }
 
@@ -132,8 +134,9 @@ package struct RotationMachine: Sendable, Hashable {
         case holding
         case recordingAside
         case remembering(Failure)
-        case clearing(Ending)
-        case clearingThenPostponing
+        /// The record is cleared or released.
+        case settling(Ending)
+        case settlingThenPostponing(Failure)
         case postponing(Failure)
         case ended
     }
@@ -143,6 +146,7 @@ package struct RotationMachine: Sendable, Hashable {
     /// How often the refused token was found to have been replaced: twice would be no accident.
     private var replacements = 0
     private var clearFailed = false
+    private var attempt = 0
 
     package init(_ demand: Demand) { self.demand = demand }
 
@@ -164,10 +168,10 @@ package struct RotationMachine: Sendable, Hashable {
         case (.intending, .lockLost), (.sending, .lockLost): return end(.failure(.busy))
 
         case (.sending, .notSent(mayRetry: true)): return .sendAgain
-        case (.sending, .notSent(mayRetry: false)): return go(.clearing(.failure(.notSent)), .clear)
-        case (.sending, .clientRefused): return go(.clearing(.failure(.clientRefused)), .clear)
-        case (.sending, .transient): return go(.clearingThenPostponing, .clear)
-        case (.sending, .unknown): return go(.postponing(.unknown), .postpone(isUnknown: true))
+        case (.sending, .notSent(mayRetry: false)): return go(.settling(.failure(.notSent)), settle)
+        case (.sending, .clientRefused): return go(.settling(.failure(.clientRefused)), settle)
+        case (.sending, .transient): return go(.settlingThenPostponing(.transient), settle)
+        case (.sending, .unknown): return go(.settlingThenPostponing(.unknown), .release)
         case (.sending, .refused): return go(.comparing, .compare)
         case (.sending, .granted(isStranger: false)): return go(.recording(isLast: false), .record)
         case (.sending, .granted(isStranger: true)): return go(.recordingAside, .record)
@@ -175,12 +179,12 @@ package struct RotationMachine: Sendable, Hashable {
         case (.comparing, .tokenIsSame): return go(.remembering(.refused), .rememberRefusal)
         case (.comparing, .tokenChanged):
             replacements += 1
-            return replacements > 1 ? go(.clearing(.failure(.refused)), .clear) : go(.clearingWaiting, .clear)
+            return replacements > 1 ? go(.settling(.failure(.refused)), .clear) : go(.clearingWaiting, .clear)
 
         case (.recording, .done): return go(.committing(isDurable: true), .commit)
         case (.recording(isLast: false), .failed): return go(.recording(isLast: true), .record)
         case (.recording(isLast: true), .failed): return go(.committing(isDurable: false), .commit)
-        case (.committing, .done): return go(.clearing(.rotated), .clear)
+        case (.committing, .done): return go(.settling(.rotated), .clear)
         case (.committing(isDurable: true), .failed): return end(.waiting)
         case (.committing(isDurable: false), .failed): return go(.holding, .hold)
         case (.holding, .done): return go(.recording(isLast: true), .record)
@@ -188,13 +192,13 @@ package struct RotationMachine: Sendable, Hashable {
 
         // Kept aside for a person, in the journal if that takes it; the record stays.
         case (.recordingAside, .done), (.recordingAside, .failed): return go(.remembering(.stranger), .rememberRefusal)
-        case (.remembering(.refused), .done): return go(.clearing(.failure(.refused)), .clear)
+        case (.remembering(.refused), .done): return go(.settling(.failure(.refused)), .clear)
         case (.remembering(let failure), .done), (.remembering(let failure), .failed): return end(.failure(failure))
 
         // A record that could not be cleared is found to be stale (R1), or its token is sent once more (R3).
-        case (.clearing(let ending), .done), (.clearing(let ending), .failed): return end(ending)
-        case (.clearingThenPostponing, .done), (.clearingThenPostponing, .failed):
-            return go(.postponing(.transient), .postpone(isUnknown: false))
+        case (.settling(let ending), .done), (.settling(let ending), .failed): return end(ending)
+        case (.settlingThenPostponing(let failure), .done), (.settlingThenPostponing(let failure), .failed):
+            return go(.postponing(failure), .postpone)
         case (.postponing(let failure), .done), (.postponing(let failure), .failed): return end(.failure(failure))
 
         default:
@@ -218,7 +222,7 @@ package struct RotationMachine: Sendable, Hashable {
         if sight.wasRefused { return end(.failure(.refused)) }
         guard case .intent(let attempt, let isYoung, let holderLives) = sight.journal else {
             if sight.isPostponed { return end(.failure(.postponed)) }
-            return go(.intending, .intend(attempt: 1))
+            return intend(attempt: 1)
         }
         if holderLives { return go(.waiting, .wait) }
         // A server's grace is a matter of seconds: a second try at once, while it lasts. Later, what the access token is
@@ -226,8 +230,16 @@ package struct RotationMachine: Sendable, Hashable {
         let isFirstRepeat = attempt == 1
         if !isYoung, sight.isAlive, demand == .live { return end(.failure(.unresolved)) }
         if sight.isPostponed, !isFirstRepeat { return end(.failure(.postponed)) }
-        return go(.intending, .intend(attempt: attempt + 1))
+        return intend(attempt: attempt + 1)
     }
+
+    private mutating func intend(attempt: Int) -> Step {
+        self.attempt = attempt
+        return go(.intending, .intend(attempt: attempt))
+    }
+
+    /// What is done with the record when this sending changed nothing: an earlier one may have.
+    private var settle: Step { attempt > 1 ? .release : .clear }
 
     private mutating func go(_ phase: Phase, _ step: Step) -> Step {
         self.phase = phase
