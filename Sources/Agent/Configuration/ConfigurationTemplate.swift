@@ -17,6 +17,8 @@ extension Configuration {
             "keyFile": null,
             "// passphraseCommand": "A program and its arguments, run without a shell: [\\"pass\\", \\"show\\", \\"aua\\"].",
             "passphraseCommand": null,
+            "// pinentry": "Absolute path of a pinentry program that asks for the passphrase, where no command is named.",
+            "pinentry": null,
             "allowNetworkFilesystem": false
           },
           "network": {
@@ -57,7 +59,7 @@ extension Configuration {
             "vault": [
                 "backend": .string(backend.rawValue), "identity": identity.map { .strings($0.map(\.rawValue)) } ?? .null,
                 "keyFile": .optional(keyFile), "passphraseCommand": passphraseCommand.map(JSONValue.strings) ?? .null,
-                "allowNetworkFilesystem": .bool(allowNetworkFilesystem),
+                "pinentry": .optional(pinentry), "allowNetworkFilesystem": .bool(allowNetworkFilesystem),
             ],
             "network": ["proxy": .optional(proxy), "caFile": .optional(caFile), "timeoutSeconds": .number(JSONNumber(timeoutSeconds))],
             "agent": ["idleLockSeconds": .optional(idleLockSeconds), "lifetimeSeconds": .optional(lifetimeSeconds)],

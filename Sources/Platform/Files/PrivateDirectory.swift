@@ -8,6 +8,27 @@ package final class PrivateDirectory: Sendable {
         case ours
         /// Ours and not writable by others; a directory of the user's making (configuration).
         case notWritableByOthers
+        /// Root's or ours, writable by neither group nor others and closed to others: what a service manager hands over. It
+        /// lets us in by an ACL where the file system knows them, whose mask shows as the group's bits.
+        case handedOver
+
+        fileprivate var forbidden: mode_t {
+            switch self {
+            case .ours: 0o077
+            case .notWritableByOthers: 0o022
+            case .handedOver: 0o027
+            }
+        }
+
+        fileprivate func accepts(owner: uid_t) -> Bool { owner == geteuid() || (self == .handedOver && owner == 0) }
+
+        fileprivate func repair(_ mode: String) -> String {
+            switch self {
+            case .ours: mode
+            case .notWritableByOthers: "go-w"
+            case .handedOver: "g-w,o="
+            }
+        }
     }
 
     package let path: String
@@ -41,14 +62,12 @@ package final class PrivateDirectory: Sendable {
 
     private func checkTrust(_ trust: Trust) throws(FileError) {
         let status = try descriptor.status(path)
-        guard status.st_uid == geteuid() else {
+        guard trust.accepts(owner: status.st_uid) else {
             throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you")
         }
-        let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
-        guard status.st_mode & forbidden == 0 else {
+        guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(
-                .unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "700" : "go-w") \(path)")
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust.repair("700")) \(path)")
         }
     }
 
@@ -81,12 +100,12 @@ package final class PrivateDirectory: Sendable {
         let opened = Descriptor(owning: raw)
         let status = try opened.status(path)
         guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(.notRegular, path, "is no regular file") }
-        guard status.st_uid == geteuid() else { throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you") }
-        let forbidden: mode_t = trust == .ours ? 0o077 : 0o022
-        guard status.st_mode & forbidden == 0 else {
+        guard trust.accepts(owner: status.st_uid) else {
+            throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you")
+        }
+        guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(
-                .unsafe, path, "has mode \(mode); others must not have access: chmod \(trust == .ours ? "600" : "go-w") \(path)")
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust.repair("600")) \(path)")
         }
         return opened
     }

@@ -112,8 +112,9 @@ struct IdentityLoader: Sendable {
         let path = folder + "/" + VaultSources.credentialName
         let content: SecretBytes
         do throws(FileError) {
-            // systemd makes the directory for the unit's user alone; the files in it are read-only.
-            content = try PrivateDirectory.open(folder, trust: .notWritableByOthers).read(VaultSources.credentialName, limit: 65536)
+            // Read-only, and the unit user's own or, where an ACL lets that user in, root's.
+            content = try PrivateDirectory.open(folder, trust: .handedOver).read(
+                VaultSources.credentialName, limit: 65536, trust: .handedOver)
         } catch {
             if error.kind == .notFound {
                 throw VaultError(

@@ -14,10 +14,23 @@ package struct Pinentry: Sendable {
     /// - Parameter repeating: a new passphrase, which is to be typed twice.
     /// - Throws: `locked` when the person cancelled, `unavailable` when the program cannot be used or gave nothing.
     func read(_ question: String, repeating: Bool) async throws(VaultError) -> SecretBytes {
+        var wasRepeated = false
+        let passphrase = try await ask(question, repeating: repeating, &wasRepeated)
+        // A dialog in a terminal has no second field: a slip of the finger would lock the vault for good.
+        guard repeating, !wasRepeated else { return passphrase }
+        let again = try await ask("The same once more", repeating: false, &wasRepeated)
+        guard SecretBytes.equal(passphrase, again) else {
+            throw VaultError(.usage, "the two passphrases differ; nothing was written")
+        }
+        return passphrase
+    }
+
+    /// - Parameter wasRepeated: set when the dialog itself saw to it that both are the same.
+    private func ask(_ question: String, repeating: Bool, _ wasRepeated: inout Bool) async throws(VaultError) -> SecretBytes {
         var lines = ["SETTITLE AI Usage Agent", "SETDESC " + escape(question), "SETPROMPT Passphrase:"]
         if repeating { lines += ["SETREPEAT Repeat:", "SETREPEATERROR The two differ"] }
         // Optional, and refused by some: where the dialog may open its box.
-        if let terminal = environment["GPG_TTY"] { lines.insert("OPTION ttyname=" + terminal, at: 0) }
+        lines.insert("OPTION ttyname=" + (environment["GPG_TTY"] ?? "/dev/tty"), at: 0)
         if let type = environment["TERM"] { lines.insert("OPTION ttytype=" + type, at: 0) }
         lines += ["GETPIN", "BYE"]
         let answer = await HelperProcess.ask(
@@ -37,13 +50,16 @@ package struct Pinentry: Sendable {
             } else {
                 let text = line.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
                 if text.hasPrefix("OK") { hasSpoken = true }
+                if text == "S PIN_REPEATED" { wasRepeated = true }
                 // The last one counts: options may have been refused before.
                 if text.hasPrefix("ERR ") { refusal = text }
             }
         }
         guard hasSpoken else {
+            var why = ""
+            if case .failed(let reason) = answer.end { why = ": " + reason }
             throw VaultError(
-                .unavailable, "\(program) is no pinentry that can be used here", remedy: "try it by hand: echo GETPIN | \(program)")
+                .unavailable, "\(program) is no pinentry that can be used here\(why)", remedy: "try it by hand: echo GETPIN | \(program)")
         }
         switch consume pin {
         case .some(let pin) where !pin.isEmpty: return pin

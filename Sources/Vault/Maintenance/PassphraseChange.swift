@@ -5,11 +5,11 @@ import Platform
 extension VaultMaintenance {
     /// - Throws: `usage` where no passphrase opens the vault, or for a passphrase that is too short.
     package func changePassphrase(_ reader: PassphraseReader) async throws(VaultError) {
-        let source = try vault.metadataStore.read().vault?.identitySource
-        guard source == .passphrase else {
+        guard let record = try vault.metadataStore.read().vault else { throw Vault.missing }
+        guard record.identitySource == .passphrase else {
             throw VaultError(
-                .usage, "this vault is opened by \(source?.rawValue ?? "nothing"), not by a passphrase",
-                remedy: "ai-usage-agent vault migrate --to file --identity passphrase")
+                .usage, "this vault is opened by \(record.identitySource.rawValue), not by a passphrase",
+                remedy: "ai-usage-agent vault migrate --to \(record.backend.rawValue) --identity passphrase")
         }
         // Asked for before anybody has to wait for us.
         let passphrase = try await reader.readNew()

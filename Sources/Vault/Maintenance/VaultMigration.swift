@@ -24,7 +24,7 @@ extension VaultMaintenance {
             let source = backend(record.backend, locks)
             if record.backend == target {
                 let warning = await removeLeftovers(of: target == .file ? .keyring : .file, locks, mayBeAbsent: true)
-                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, locks) }
+                if let choice, !isPresent(choice, record) { return try await changeSource(record, choice, locks, leftovers: warning) }
                 return Migration(
                     accounts: try await source.list().count, from: target, to: target, identitySource: record.identitySource,
                     wasThereAlready: true, warning: warning)
@@ -62,7 +62,7 @@ extension VaultMaintenance {
 
     /// The same backend and the same identity, found elsewhere from now on.
     private func changeSource(
-        _ record: VaultRecord, _ choice: VaultInitialization.Identity, _ locks: VaultLocks
+        _ record: VaultRecord, _ choice: VaultInitialization.Identity, _ locks: VaultLocks, leftovers: String?
     ) async throws(VaultError) -> Migration {
         let identity = try await prepareIdentity(record, record.backend, choice, locks)
         try await pin(
@@ -74,7 +74,7 @@ extension VaultMaintenance {
             record.identitySource == .keyring ? await forget([IdentityLoader.reference(open.keys.recipient)], mayBeAbsent: false) : nil
         return Migration(
             accounts: try await open.backend.list().count, from: record.backend, to: record.backend, identitySource: identity.source,
-            wasThereAlready: false, warning: warning)
+            wasThereAlready: false, warning: warning ?? leftovers)
     }
 
     private func backend(_ kind: BackendKind, _ locks: VaultLocks) -> any SecretsBackend {

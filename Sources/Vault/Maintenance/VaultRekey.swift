@@ -62,10 +62,12 @@ package struct VaultRekey: Sendable {
     }
 
     private func passphrase() async throws(VaultError) -> SecretBytes? {
-        guard try maintenance.vault.metadataStore.read().vault?.identitySource == .passphrase else {
+        guard let record = try maintenance.vault.metadataStore.read().vault else { throw Vault.missing }
+        guard record.identitySource == .passphrase else {
             if newPassphrase != nil {
                 throw VaultError(
-                    .usage, "no passphrase opens this vault", remedy: "ai-usage-agent vault migrate --to file --identity passphrase")
+                    .usage, "no passphrase opens this vault",
+                    remedy: "ai-usage-agent vault migrate --to \(record.backend.rawValue) --identity passphrase")
             }
             return nil
         }

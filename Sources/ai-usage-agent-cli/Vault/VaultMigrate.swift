@@ -5,10 +5,11 @@ import Vault
 
 struct VaultMigrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Move all secrets to the other backend: copied, compared, switched, removed.",
+        commandName: "migrate", abstract: "Move all secrets to the other backend, or open the vault another way.",
         discussion: """
             $ ai-usage-agent vault migrate --to keyring
             $ ai-usage-agent vault migrate --to file --identity key-file
+            Copied, compared, switched, removed. Where the secrets are there already, only what opens them changes.
             """)
 
     @OptionGroup var global: GlobalOptions
@@ -18,6 +19,10 @@ struct VaultMigrate: AsyncParsableCommand {
     @Option(name: .customLong("key-file"), help: "Absolute path of the key file.") var keyFile: String?
 
     enum Target: String, ExpressibleByArgument, CaseIterable { case keyring, file }
+
+    func validate() throws {
+        if keyFile != nil, identity != nil, identity != .keyFile { throw ValidationError("--key-file goes with --identity key-file") }
+    }
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)

@@ -21,7 +21,7 @@ struct VaultStatus: AsyncParsableCommand {
         let record = inspection.record
         return [
             "schemaVersion": 1, "backend": .optional(record?.backend.rawValue),
-            "backendReason": .optional(record == nil ? "no vault yet" : "pinned in auth.json when the vault was made"),
+            "backendReason": .optional(record == nil ? "no vault yet" : "pinned in auth.json"),
             "identitySource": .optional(record?.identitySource.rawValue),
             "locked": record == nil ? nil : .bool(inspection.lockedBecause != nil),
             "generation": .optional(record?.generation), "accounts": .number(JSONNumber(inspection.accounts)),
@@ -43,7 +43,7 @@ struct VaultStatus: AsyncParsableCommand {
                 + inspection.findings.map { "finding     \($0)" }).joined(separator: "\n")
         }
         var lines = [
-            "backend     \(record.backend.rawValue) (pinned when the vault was made)", "path        \(context.paths.data)",
+            "backend     \(record.backend.rawValue) (pinned in auth.json)", "path        \(context.paths.data)",
             "opened by   \(record.identitySource.rawValue)\(record.keyFile.map { ": \($0)" } ?? "")",
             "locked      \(inspection.lockedBecause.map { "yes, \($0)" } ?? "no")", "accounts    \(inspection.accounts)",
             "generation  \(record.generation)",

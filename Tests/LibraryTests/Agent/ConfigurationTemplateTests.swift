@@ -39,6 +39,7 @@ struct ConfigurationTemplateTests {
         "What config show prints can be read again and says the same",
         arguments: [
             Configuration.template, #"{"schemaVersion":1}"#,
+            #"{"schemaVersion":1,"vault":{"passphraseCommand":["pass","aua"],"pinentry":"/usr/bin/pinentry"}}"#,
             #"{"schemaVersion":1,"vault":{"backend":"file","keyFile":"/k"},"usage":{"pollSeconds":9},"providers":{"codex":{"enabled":false,"redirectUri":"http://localhost:1455/x"}}}"#,
         ])
     func roundTrip(_ text: String) throws {
