@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(
             name: "LibraryTests",
             dependencies: [
-                "TestSupport", "Agent", "Providers", "OAuth", "Vault", "Age", "Platform",
+                "TestSupport", "Agent", "Providers", "OAuth", "Vault", "KeyringProtocol", "Age", "Platform",
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["Age/Files"]

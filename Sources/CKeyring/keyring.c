@@ -121,12 +121,25 @@ void ckeyring_close(ckeyring *keyring) {
     g_free(keyring);
 }
 
-ckeyring_result ckeyring_state(ckeyring *keyring) {
-    return secret_collection_get_locked(keyring->collection) ? CKEYRING_LOCKED : CKEYRING_OK;
+// Asked anew each time: libsecret's copy is as old as the connection, and a keyring can lock in between.
+ckeyring_result ckeyring_state(ckeyring *keyring, ckeyring_reason *reason) {
+    GError *error = NULL;
+    GVariant *reply = g_dbus_proxy_call_sync(G_DBUS_PROXY(keyring->collection), "org.freedesktop.DBus.Properties.Get",
+                                             g_variant_new("(ss)", "org.freedesktop.Secret.Collection", "Locked"),
+                                             G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+    if (reply == NULL) return failed(reason, error, "");
+    GVariant *value = NULL;
+    bool locked = true;
+    g_variant_get(reply, "(v)", &value);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN)) locked = g_variant_get_boolean(value);
+    g_variant_unref(value);
+    g_variant_unref(reply);
+    return locked ? CKEYRING_LOCKED : CKEYRING_OK;
 }
 
 ckeyring_result ckeyring_unlock(ckeyring *keyring, ckeyring_reason *reason) {
-    if (ckeyring_state(keyring) == CKEYRING_OK) return CKEYRING_OK;
+    ckeyring_result state = ckeyring_state(keyring, reason);
+    if (state != CKEYRING_LOCKED) return state;
     GError *error = NULL;
     GList *objects = g_list_append(NULL, keyring->collection), *unlocked = NULL;
     int count = secret_service_unlock_sync(keyring->service, objects, NULL, &unlocked, &error);
@@ -146,7 +159,8 @@ static ckeyring_result search(ckeyring *keyring, const char *reference, SecretSe
     if (error != NULL) return failed(reason, error, "");
     if (*items != NULL) return CKEYRING_OK;
     // Only an unlocked keyring may say that something is not there.
-    return ckeyring_state(keyring) == CKEYRING_OK ? CKEYRING_ABSENT : CKEYRING_LOCKED;
+    ckeyring_result state = ckeyring_state(keyring, reason);
+    return state == CKEYRING_OK ? CKEYRING_ABSENT : state;
 }
 
 ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_secret secret, void *context, ckeyring_reason *reason) {
@@ -157,7 +171,9 @@ ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_
         SecretItem *item = each->data;
         SecretValue *value = secret_item_get_locked(item) ? NULL : secret_item_get_secret(item);
         if (value == NULL) {
-            result = secret_item_get_locked(item) ? CKEYRING_LOCKED : unavailable(reason, "the keyring has the item and does not hand it out");
+            // It may have locked since it was searched.
+            result = secret_item_get_locked(item) ? CKEYRING_LOCKED : ckeyring_state(keyring, reason);
+            if (result == CKEYRING_OK) result = unavailable(reason, "the keyring has the item and does not hand it out");
             break;
         }
         gsize count;
@@ -172,7 +188,8 @@ ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_
 ckeyring_result ckeyring_put(ckeyring *keyring, const char *reference, const char *label, const uint8_t *bytes, size_t count,
                              ckeyring_reason *reason) {
     GError *error = NULL;
-    if (ckeyring_state(keyring) != CKEYRING_OK) return CKEYRING_LOCKED;
+    ckeyring_result state = ckeyring_state(keyring, reason);
+    if (state != CKEYRING_OK) return state;
     GHashTable *table = attributes(reference);
     SecretValue *value = secret_value_new((const char *)bytes, (gssize)count, "application/json");
     SecretItem *item =

@@ -10,6 +10,9 @@ package enum KeyringOperation: String, Sendable {
     /// Writes, reads, compares and removes an item of its own.
     case canary
     case get, put, delete, list
+
+    /// How the references of test items begin; one that was cut off stays behind.
+    package static let canaryPrefix = "canary-"
 }
 
 /// Builds the request in protected memory; a `put` carries a secret.

@@ -210,6 +210,22 @@ package final class OpenVault: Sendable {
         return nil
     }
 
+    /// Whether the keyring's item of that account is there and is no bundle: what a put of those facts left that was changed
+    /// on its way.
+    /// A damaged file is another matter: it holds every account and is not written over.
+    package func hasDamagedItem(of facts: BundleFacts) async throws(VaultError) -> Bool {
+        guard backend is KeyringBackend, let known = try vault.metadataStore.read().account(id: facts.accountId),
+            known.accountKey == facts.accountKey, known.generation <= facts.generation
+        else { return false }
+        do throws(VaultError) {
+            _ = try await backend.get(facts.accountId)
+            return false
+        } catch {
+            if error.code == .corrupt { return true }
+            throw error
+        }
+    }
+
     /// Makes a bundle the account's current one: secret first, read back and compared, then metadata. The caller holds
     /// the account lock.
     ///
@@ -222,10 +238,21 @@ package final class OpenVault: Sendable {
         try checkCurrent()
         if let suspicion = try suspicion(bundle.facts) { throw suspicion }
         let state = try await backend.put(bundle)
-        guard let stored = try await backend.get(bundle.facts.accountId), SecretBundle.equal(stored, bundle) else {
+        guard try await isStored(bundle) else {
+            if backend is KeyringBackend { throw VaultError.forgetfulKeyring(for: .vault) }
             throw VaultError(.storage, "the secrets read back differ from what was written", remedy: "check the disk: dmesg")
         }
         try await record(state, bundle.facts.accountId, bundle.facts.generation, change)
+    }
+
+    private func isStored(_ bundle: borrowing SecretBundle) async throws(VaultError) -> Bool {
+        do throws(VaultError) {
+            guard let stored = try await backend.get(bundle.facts.accountId) else { return false }
+            return SecretBundle.equal(stored, bundle)
+        } catch {
+            if error.code == .corrupt, backend is KeyringBackend { return false }
+            throw error
+        }
     }
 
     /// Removes an account's secrets and then its metadata. The caller holds the account lock.

@@ -1,5 +1,4 @@
 import Age
-import KeyringProtocol
 import Platform
 
 /// Makes a vault: the only place where an identity is ever created.
@@ -36,7 +35,7 @@ package struct VaultInitialization: Sendable {
         defer { extendLifetime(vaultLock) }
         try refuseExisting(try store.read(), locks.data)
 
-        if backend == .keyring { try await tryKeyring() }
+        if backend == .keyring { try await KeyringProbe(sources).check(for: .newVault) }
 
         let identity: AgeIdentity
         var source = IdentitySource.keyFile
@@ -46,7 +45,7 @@ package struct VaultInitialization: Sendable {
         switch choice {
         case .keyring:
             identity = AgeIdentity.generate()
-            try await loader.storeInKeyring(identity)
+            try await loader.storeInKeyring(identity, for: .newVault)
             source = .keyring
         case .systemdCredential:
             identity = try loader.readCredential()
@@ -68,15 +67,6 @@ package struct VaultInitialization: Sendable {
             metadata.vault = made.record
             return made
         }
-    }
-
-    /// The canary round trip: a keyring that cannot keep a test item must not be trusted with a login.
-    private func tryKeyring() async throws(VaultError) {
-        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
-        request.add(.canary)
-        let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
-        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
-        if answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
     }
 
     private static func exists(_ paths: VaultPaths) -> VaultError {

@@ -22,7 +22,10 @@ import Platform
             return KeyringReplyWriter(kind(result), why: why, isNobodyThere: result == CKEYRING_NOBODY).finish()
         }
         switch operation {
-        case .state: return reply(kind(unsafe ckeyring_state(keyring)), nil)
+        case .state:
+            var reason = ckeyring_reason()
+            let state = unsafe ckeyring_state(keyring, &reason)
+            return reply(kind(state), text(reason))
         case .canary: return unsafe canary(keyring)
         case .get: return unsafe get(keyring, reference ?? "")
         case .put:
@@ -102,11 +105,10 @@ import Platform
 
     /// A keyring is trusted with a login only after it has given back what it took.
     private func canary(_ keyring: OpaquePointer) -> SecretBytes {
-        let state = unsafe ckeyring_state(keyring)
-        guard state == CKEYRING_OK else { return reply(kind(state), nil) }
-        let reference = "canary-" + Random.uuid()
+        let reference = KeyringOperation.canaryPrefix + Random.uuid()
         let secret = SecretBytes(Hex.encode(Random.bytes(32).span))
         var reason = ckeyring_reason()
+        // Fails as locked before anything is written.
         let stored = secret.withBytes { bytes in
             unsafe bytes.withUnsafeBufferPointer {
                 unsafe ckeyring_put(keyring, reference, "AI Usage Agent: test", $0.baseAddress!, $0.count, &reason)
@@ -115,6 +117,7 @@ import Platform
         guard stored == CKEYRING_OK else { return reply(kind(stored), text(reason)) }
         let found = unsafe fetch(keyring, reference)
         _ = unsafe ckeyring_delete(keyring, reference, &reason)
+        guard found.result == CKEYRING_OK || found.result == CKEYRING_ABSENT else { return reply(kind(found.result), text(found.reason)) }
         guard found.result == CKEYRING_OK, found.secrets.count == 1, let back = found.secrets[0].take(), SecretBytes.equal(back, secret)
         else {
             return reply(.unavailable, "the keyring did not give back what was written to it")

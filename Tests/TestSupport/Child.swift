@@ -159,7 +159,8 @@ package final class Child: Sendable {
 
     /// Reads both outputs to their ends, then takes the exit status.
     private func attend(_ output: Int32, _ error: Int32, _ patience: Duration?) {
-        let deadline = patience.map { TimeSource.system.elapsed() + $0 }
+        let begun = TimeSource.system.elapsed()
+        let deadline = patience.map { begun + $0 }
         var open = [output, error]
         var isOutOfTime = false
         while !open.isEmpty {
@@ -170,7 +171,9 @@ package final class Child: Sendable {
                 kill(-pid, SIGKILL)
                 kill(pid, SIGKILL)
             }
-            let step = isOutOfTime ? Duration.seconds(2) : left == nil ? .seconds(3600) : .milliseconds(3)
+            // The memory is looked at often while the process works, and seldom when all it does is wait.
+            let look = Duration.milliseconds(TimeSource.system.elapsed() - begun < .seconds(1) ? 3 : 50)
+            let step = isOutOfTime ? Duration.seconds(2) : left == nil ? .seconds(3600) : look
             let ready = Poller.wait(open.map { Poller.Interest($0) }, step)
             let peak = ProcessFile.peakKilobytes(pid)
             if isOutOfTime && ready.isEmpty { break }

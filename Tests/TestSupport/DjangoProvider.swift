@@ -1,28 +1,17 @@
-import Glibc
 import Platform
 
 /// django-oauth-toolkit, running: a real OAuth server that this project did not write (Tests/EndToEndTests/Servers).
 package final class DjangoProvider: Sendable {
-    /// A Python with Tests/EndToEndTests/Servers/requirements.txt: `AUA_PYTHON`, which `make test` sets, else the
-    /// checkout's own .venv; nil if there is none.
-    package static let python: String? = {
-        let named = ProcessEnvironment.current()["AUA_PYTHON"]
-        return [named, Program.repository + "/.venv/bin/python"].compactMap { $0 }.first {
-            access($0, X_OK) == 0
-        }
-    }()
-
     /// `http://127.0.0.1:PORT`
     package let base: String
     private let child: Child
     private let home: Home
-    private static let folder = Program.repository + "/Tests/EndToEndTests/Servers/"
 
     package init(_ flags: [String] = []) async throws {
-        guard let python = DjangoProvider.python else { throw SpawnFailure(description: "no Python with django-oauth-toolkit") }
+        guard let python = Python.path else { throw SpawnFailure(description: "no Python with django-oauth-toolkit") }
         home = try Home()
         child = try Child(
-            python, [DjangoProvider.folder + "django_provider.py", "--port", "0", "--state", home.path + "/django"] + flags,
+            python, [Python.script("django_provider.py"), "--port", "0", "--state", home.path + "/django"] + flags,
             environment: home.environment, patience: nil)
         guard let line = await child.line(of: .output, startingWith: "ready ") else {
             throw SpawnFailure(description: "the server did not start: \(await child.finish())")
@@ -51,8 +40,8 @@ package final class DjangoProvider: Sendable {
 
     /// Plays the person at the browser (browser.py); its standard output.
     package func browse(_ url: String, _ flags: [String] = []) async throws -> String {
-        guard let python = DjangoProvider.python else { throw SpawnFailure(description: "no Python") }
-        let outcome = await (try Child(python, [DjangoProvider.folder + "browser.py"] + flags + [url], environment: home.environment))
+        guard let python = Python.path else { throw SpawnFailure(description: "no Python") }
+        let outcome = await (try Child(python, [Python.script("browser.py")] + flags + [url], environment: home.environment))
             .finish()
         guard outcome.status == 0 else { throw SpawnFailure(description: "\(outcome)") }
         return outcome.text

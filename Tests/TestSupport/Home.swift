@@ -17,10 +17,7 @@ package final class Home: Sendable {
         var template = Array("/tmp/aua-home-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw CocoaError(.fileWriteUnknown) }
         path = String(cString: made)
-        for name in ["config", "data", "state", "runtime"] {
-            try FileManager.default.createDirectory(
-                atPath: path + "/" + name, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        }
+        for name in ["config", "data", "state", "runtime"] { try makeDirectory(path + "/" + name) }
     }
 
     package func remove() {
@@ -62,6 +59,11 @@ package final class Home: Sendable {
 
     package func change(mode: Int, of path: String) throws {
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+
+    package func makeDirectory(_ path: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     }
 
     package func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }

@@ -8,6 +8,12 @@ package enum Program {
     /// `AUA_DEMO_PROVIDER`, else what this build made.
     package static let demoProvider = chosen("AUA_DEMO_PROVIDER", "demo-provider")
 
+    /// The keyring helper beside the program; nil if it was not built.
+    package static let keyringHelper: String? = {
+        let beside = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/ai-usage-keyring"
+        return access(beside, X_OK) == 0 ? beside : nil
+    }()
+
     /// The repository.
     package static let repository: String = {
         var parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)

@@ -32,8 +32,8 @@ typedef void (*ckeyring_reference)(void *_Nullable context, const char *_Nonnull
 ckeyring_result ckeyring_open(ckeyring *_Nullable *_Nonnull out, ckeyring_reason *_Nonnull reason);
 void ckeyring_close(ckeyring *_Nullable keyring);
 
-/// Whether the default collection is unlocked now: OK or LOCKED.
-ckeyring_result ckeyring_state(ckeyring *_Nonnull keyring);
+/// Whether the default collection is unlocked now: OK, LOCKED or UNAVAILABLE.
+ckeyring_result ckeyring_state(ckeyring *_Nonnull keyring, ckeyring_reason *_Nonnull reason);
 /// Asks the person, through the service's own prompt. Blocks while they think.
 ckeyring_result ckeyring_unlock(ckeyring *_Nonnull keyring, ckeyring_reason *_Nonnull reason);
 

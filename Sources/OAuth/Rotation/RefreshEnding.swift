@@ -33,7 +33,10 @@ extension RefreshFlight {
         let reason = "the new token is safe in the journal, but the vault could not be written: \(course.failure?.message ?? "")"
         func held(_ bundle: borrowing SecretBundle) throws(OAuthError) -> HeldToken {
             guard bundle.facts.secondsLeft(at: time.now()) > 0 else {
-                throw OAuthError(.vault(.storage), reason, remedy: "make the vault writable again; nothing was lost")
+                // A keyring that is locked now is another matter than a disk that is full.
+                var code = OAuthError.Code.vault(.storage)
+                if case .vault = course.failure?.code, let known = course.failure?.code { code = known }
+                throw OAuthError(code, reason, remedy: course.failure?.remedy ?? "make the vault writable again; nothing was lost")
             }
             return HeldToken(bundle, warning: reason)
         }

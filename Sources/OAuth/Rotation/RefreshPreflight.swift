@@ -5,6 +5,15 @@ import Vault
 extension RefreshFlight {
     func look(_ course: inout RefreshCourse) async throws(OAuthError) -> RotationMachine.Sight {
         let content = try await onVault { () throws(VaultError) in try open.journal.look(account.id) }
+        if case .result(let result) = content,
+            try await onVault({ () async throws(VaultError) in try await open.hasDamagedItem(of: result.bundle.facts) })
+        {
+            // Only the put of this result can have left the keyring's item so: the record is the whole login now.
+            course.waiting = result
+            var sight = RotationMachine.Sight()
+            sight.journal = .result
+            return sight
+        }
         guard let stored = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
             // Logged out since; what the journal holds is of no use to anybody.
             try? open.journal.clear(account.id)

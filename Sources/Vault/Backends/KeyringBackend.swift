@@ -20,7 +20,12 @@ struct KeyringBackend: SecretsBackend {
         let secret = bundle.encoded()
         let id = bundle.facts.accountId
         let answer = try await ask { $0.addPut(ref: id, label: KeyringBackend.label(id), secret: secret) }
-        guard answer.reply.result == .done else { throw VaultError.keyring(answer.reply) }
+        guard answer.reply.result == .done else {
+            let failure = VaultError.keyring(answer.reply)
+            // A put that was cut off may be stored all the same; after a silence nobody is asked again.
+            guard failure.code == .unavailable, let stored = try? await get(id), SecretBundle.equal(stored, bundle) else { throw failure }
+            return nil
+        }
         return nil
     }
 
@@ -33,12 +38,14 @@ struct KeyringBackend: SecretsBackend {
     func getAll() async throws(VaultError) -> [BundleBox] {
         let answer = try await ask { $0.add(.list) }
         guard answer.reply.result == .found else { throw VaultError.keyring(answer.reply) }
-        let references = Set(answer.reply.references).sorted()
+        let references = Set(answer.reply.references).filter { !$0.hasPrefix(KeyringOperation.canaryPrefix) }.sorted()
         var request = KeyringRequestWriter(unlock: mayAsk)
         for reference in references { request.add(.get, ref: reference) }
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
         var all: [BundleBox] = []
         for answer in answers {
+            // Removed since it was listed.
+            if answer.reply.result == .absent { continue }
             guard answer.reply.result == .found else { throw VaultError.keyring(answer.reply) }
             // The identity's item is no bundle.
             if let bundle = try? newest(answer) { all.append(BundleBox(bundle)) }

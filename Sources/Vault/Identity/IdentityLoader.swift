@@ -59,15 +59,18 @@ struct IdentityLoader: Sendable {
     }
 
     /// Puts a new identity into the keyring and reads it back before anything is sealed to it.
-    func storeInKeyring(_ identity: borrowing AgeIdentity) async throws(VaultError) {
+    func storeInKeyring(_ identity: borrowing AgeIdentity, for use: KeyringUse) async throws(VaultError) {
         let reference = IdentityLoader.reference(identity.recipient)
         var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
         request.addPut(ref: reference, label: "AI Usage Agent: vault identity \(reference.prefix(4))", secret: identity.encoded())
         let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
-        guard let answer = answers.first, answer.reply.result == .done else { throw IdentityLoader.keyringError(answers) }
-        guard try await readKeyring(identity.recipient).recipient == identity.recipient else {
-            throw VaultError(.unavailable, "the keyring did not give back the identity that was written to it")
+        guard let answer = answers.first, answer.reply.result == .done else { throw IdentityLoader.keyringError(answers, for: use) }
+        let isStored: Bool
+        do throws(VaultError) { isStored = try await readKeyring(identity.recipient).recipient == identity.recipient } catch {
+            guard error.code == .corrupt else { throw error }
+            isStored = false
         }
+        guard isStored else { throw VaultError.forgetfulKeyring(for: use) }
     }
 
     /// The item of an identity: named after its recipient, so that a new identity is a new item and the old one stays
@@ -78,6 +81,7 @@ struct IdentityLoader: Sendable {
     }
 
     func readKeyring(_ recipient: AgeRecipient) async throws(VaultError) -> AgeIdentity {
+        let remedy = "restore the keyring from a backup: it holds the only key to the vault"
         var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
         request.add(.get, ref: IdentityLoader.reference(recipient))
         let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
@@ -85,22 +89,20 @@ struct IdentityLoader: Sendable {
         switch answer.reply.result {
         case .found: break
         case .absent:
-            throw VaultError(
-                .unavailable, "the desktop keyring is open and does not hold this vault's identity",
-                remedy:
-                    "restore the keyring from a backup: it holds the only key to the vault"
-            )
+            throw VaultError(.unavailable, "the desktop keyring is open and does not hold this vault's identity", remedy: remedy)
         default: throw IdentityLoader.keyringError(answers)
         }
-        guard let text = answer.reply.secret(at: 0) else { throw VaultError(.corrupt, "the keyring's identity item is empty") }
+        guard let text = answer.reply.secret(at: 0) else {
+            throw VaultError(.corrupt, "the keyring's identity item is no text", remedy: remedy)
+        }
         do throws(AgeError) { return try text.withBytes { (bytes) throws(AgeError) in try AgeIdentity(parsing: bytes) } } catch {
-            throw VaultError(.corrupt, "the keyring's identity item holds no age identity: \(error.detail)")
+            throw VaultError(.corrupt, "the keyring's identity item holds no age identity: \(error.detail)", remedy: remedy)
         }
     }
 
-    private static func keyringError(_ answers: [KeyringAnswer]) -> VaultError {
+    private static func keyringError(_ answers: [KeyringAnswer], for use: KeyringUse = .vault) -> VaultError {
         guard let answer = answers.first else { return VaultError(.unavailable, "the keyring helper gave no answer") }
-        return VaultError.keyring(answer.reply)
+        return VaultError.keyring(answer.reply, for: use)
     }
 
     func readCredential() throws(VaultError) -> AgeIdentity {

@@ -8,6 +8,8 @@ package struct Pinentry: Sendable {
     let program: String
     let environment: [String: String]
 
+    /// For a person who is being asked.
+    private static let patience = Duration.seconds(120)
     /// What pinentry says when the person pressed "Cancel" (GPG_ERR_CANCELED), in the low bits of the code.
     private static let cancelled = 99
 
@@ -35,7 +37,7 @@ package struct Pinentry: Sendable {
         lines += ["GETPIN", "BYE"]
         let answer = await HelperProcess.ask(
             [program], environment: environment, input: SecretBytes(lines.joined(separator: "\n") + "\n"), expected: .max,
-            patience: KeyringHelper.personPatience)
+            patience: Pinentry.patience)
         if case .silent = answer.end {
             throw VaultError(.locked, "nobody answered \(program) within two minutes", remedy: "run the command again")
         }

@@ -6,19 +6,28 @@ package import Platform
 /// After a silence it is not asked again for a minute: the Secret Service of a desktop that is logging out answers nobody.
 package actor KeyringHelper {
     /// For each answer; a person who is being asked to unlock gets longer.
-    static let patience = Duration.milliseconds(3000)
-    static let personPatience = Duration.seconds(120)
+    struct Patience: Sendable {
+        var answer = Duration.seconds(3)
+        var person = Duration.seconds(120)
+    }
+
     static let breaker = Duration.seconds(60)
 
     private let program: String?
     private let environment: [String: String]
     private let time: TimeSource
+    private let patience: Patience
     private var brokenUntil: Duration?
 
     /// - Parameter program: nil when no helper was found beside the program.
     package init(program: String?, environment: ProcessEnvironment, time: TimeSource) {
+        self.init(program: program, environment: environment, time: time, patience: Patience())
+    }
+
+    init(program: String?, environment: ProcessEnvironment, time: TimeSource, patience: Patience) {
         self.program = program
         self.time = time
+        self.patience = patience
         // A built environment: nothing that steers the loader, GIO or libsecret gets through.
         var built = ["PATH": "/usr/bin:/bin"]
         for name in ["HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "LANG", "LC_ALL"] {
@@ -29,31 +38,54 @@ package actor KeyringHelper {
 
     /// The helper beside the running program or in its libexec; never from PATH, and not one that others may change.
     package static func locate() -> String? {
-        guard let directory = ProcessEnvironment.programDirectory else { return nil }
-        for candidate in [directory + "/../libexec/ai-usage-agent/ai-usage-keyring", directory + "/ai-usage-keyring"] {
-            if TrustedProgram.isTrusted(candidate) { return candidate }
+        candidates.first { TrustedProgram.isTrusted($0) }
+    }
+
+    private static var candidates: [String] {
+        guard let directory = ProcessEnvironment.programDirectory else { return [] }
+        return [directory + "/../libexec/ai-usage-agent/ai-usage-keyring", directory + "/ai-usage-keyring"]
+    }
+
+    private static var whyNone: String {
+        guard let found = candidates.first(where: { TrustedProgram.isThere($0) }) else {
+            return "the helper ai-usage-keyring is not installed beside ai-usage-agent"
         }
-        return nil
+        return "the helper \(found) is not started: it must be a program of yours or root's that nobody else may write"
     }
 
     /// One batch of operations.
     ///
     /// - Returns: a reply for each operation, as long as the helper answered; then one that says why it stopped.
     package func ask(_ request: consuming KeyringRequestWriter, mayAskPerson: Bool = false) async -> [KeyringAnswer] {
+        if mayAskPerson, let refusal = await unlock() { return [refusal] }
+        return await send(request, patience.answer)
+    }
+
+    /// Lets the service ask the person where it is locked. Only they get a person's patience: a silent service does not.
+    ///
+    /// - Returns: why it is not unlocked now; nil if it is.
+    private func unlock() async -> KeyringAnswer? {
+        var question = KeyringRequestWriter(unlock: false)
+        question.add(.state)
+        guard let state = await send(question, patience.answer).first, state.reply.result != .done else { return nil }
+        guard state.reply.result == .locked else { return state }
+        var request = KeyringRequestWriter(unlock: true)
+        request.add(.state)
+        guard let answer = await send(request, patience.person, toPerson: true).first, answer.reply.result != .done else { return nil }
+        return answer
+    }
+
+    private func send(_ request: consuming KeyringRequestWriter, _ patience: Duration, toPerson: Bool = false) async -> [KeyringAnswer] {
         let count = request.count
         guard let program else {
-            return [
-                KeyringAnswer(
-                    KeyringReply(
-                        .unavailable, why: "the helper ai-usage-keyring is not installed beside ai-usage-agent", isNobodyThere: true))
-            ]
+            return [KeyringAnswer(KeyringReply(.unavailable, why: KeyringHelper.whyNone, isNobodyThere: true))]
         }
         if let brokenUntil, time.elapsed() < brokenUntil {
             return [KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service was silent less than a minute ago"))]
         }
         let answer = await HelperProcess.ask(
             [program], environment: environment, input: request.finish(), expected: count,
-            patience: mayAskPerson ? KeyringHelper.personPatience : KeyringHelper.patience)
+            patience: patience)
         var replies: [KeyringAnswer] = []
         for box in answer.lines {
             if let line = box.take(), let reply = KeyringReply(line) {
@@ -64,6 +96,7 @@ package actor KeyringHelper {
         }
         switch answer.end {
         case .complete: break
+        case .silent where toPerson: replies.append(KeyringAnswer(KeyringReply(.locked, why: "nobody answered its question")))
         case .silent:
             brokenUntil = time.elapsed() + KeyringHelper.breaker
             replies.append(KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service did not answer within 3 s")))
@@ -79,22 +112,55 @@ package final class KeyringAnswer: Sendable {
     init(_ reply: consuming KeyringReply) { self.reply = reply }
 }
 
+/// What a caller wants the keyring for, which decides what can be done about its failure.
+package enum KeyringUse: Sendable {
+    /// The secrets are in it.
+    case vault
+    /// A vault is to be made in it: there is nothing to unlock or to move yet.
+    case newVault
+    /// The secrets are to be moved into it.
+    case move
+}
+
 extension VaultError {
     /// What a result other than found and done means for the person, with the remedy.
-    package static func keyring(_ reply: borrowing KeyringReply) -> VaultError {
+    package static func keyring(_ reply: borrowing KeyringReply, for use: KeyringUse = .vault) -> VaultError {
         switch reply.result {
         case .locked:
-            VaultError(
-                .locked, "the desktop keyring is locked",
-                remedy: "ai-usage-agent vault unlock, or unlock it in your desktop's keyring program")
+            let command =
+                switch use {
+                case .vault: "ai-usage-agent vault unlock"
+                case .newVault: "ai-usage-agent vault init --backend keyring --unlock"
+                case .move: "ai-usage-agent vault migrate --to keyring --unlock"
+                }
+            return VaultError(
+                .locked, "the desktop keyring is locked", remedy: "\(command), or unlock it in your desktop's keyring program")
         case .timeout:
-            VaultError(
+            return VaultError(
                 .unavailable, "the desktop keyring does not answer: \(reply.why ?? "timeout")",
-                remedy: "restart the keyring service (or log in to the desktop again), then run the command again; nothing was lost")
+                remedy: "restart the keyring service (or log in to the desktop again), "
+                    + next(use, "then try it: ai-usage-agent vault unlock; nothing was lost"))
         default:
-            VaultError(
+            return VaultError(
                 .unavailable, "the desktop keyring cannot be reached: \(TerminalText.escape(reply.why ?? "no reason given"))",
-                remedy: "run the command inside the desktop session, or move the vault: ai-usage-agent vault migrate --to file")
+                remedy: "run the command inside the desktop session, "
+                    + next(use, "and there, to do without the keyring: ai-usage-agent vault migrate --to file --identity key-file"))
+        }
+    }
+
+    /// It took something and gave back something else.
+    static func forgetfulKeyring(for use: KeyringUse) -> VaultError {
+        VaultError(
+            .unavailable, "the desktop keyring gave back something else than was written to it",
+            remedy: "restart the keyring service, "
+                + next(use, "then run the command again; or do without it: ai-usage-agent vault migrate --to file --identity key-file"))
+    }
+
+    private static func next(_ use: KeyringUse, _ inVault: String) -> String {
+        switch use {
+        case .vault: inVault
+        case .newVault: "or keep the secrets in a file: ai-usage-agent vault init --backend file --identity key-file"
+        case .move: "then: ai-usage-agent vault migrate --to keyring; nothing was moved"
         }
     }
 }

@@ -37,14 +37,25 @@ package struct KeyringProbe: Sendable {
     }
 
     package func run() async -> Finding {
-        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
-        request.add(.canary)
-        let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
-        guard let answer = answers.first else { return .absent("the helper gave no answer") }
+        guard let answer = await canary() else { return .absent("the helper gave no answer") }
         switch answer.reply.result {
         case .done: return .ready
         case .unavailable where answer.reply.isNobodyThere: return .absent(TerminalText.escape(answer.reply.why ?? "no reason given"))
-        default: return .unusable(VaultError.keyring(answer.reply))
+        default: return .unusable(VaultError.keyring(answer.reply, for: .newVault))
         }
+    }
+
+    /// The canary round trip: a keyring that cannot keep a test item must not be trusted with a login.
+    ///
+    /// - Throws: `locked`, `unavailable`.
+    package func check(for use: KeyringUse) async throws(VaultError) {
+        guard let answer = await canary() else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        if answer.reply.result != .done { throw VaultError.keyring(answer.reply, for: use) }
+    }
+
+    private func canary() async -> KeyringAnswer? {
+        var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
+        request.add(.canary)
+        return await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson).first
     }
 }

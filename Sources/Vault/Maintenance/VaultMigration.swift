@@ -30,8 +30,14 @@ extension VaultMaintenance {
                     wasThereAlready: true, warning: warning)
             }
             if let suspicion = try open.suspicion(nil) { throw suspicion }
+            if target == .keyring { try await KeyringProbe(vault.sources).check(for: .move) }
             let identity = try await prepareIdentity(record, target, choice, locks)
             let bundles = try await source.getAll()
+            // What is there and cannot be read must not be left behind: asked for by its name, it says why.
+            let readable = Set(bundles.map { $0.bundle.facts.accountId })
+            for account in try vault.metadataStore.read().accounts where !readable.contains(account.id) {
+                _ = try await source.get(account.id)
+            }
             if target == .file, let file = destination as? SealedFileBackend { try file.discard() }
             let state = try await destination.putAll(bundles)
             try await compare(bundles, destination)
@@ -90,6 +96,7 @@ extension VaultMaintenance {
         for box in try await destination.getAll() { copies[box.bundle.facts.accountId] = box }
         for box in bundles {
             guard let copy = copies[box.bundle.facts.accountId], SecretBundle.equal(copy.bundle, box.bundle) else {
+                if destination is KeyringBackend { throw VaultError.forgetfulKeyring(for: .move) }
                 throw VaultError(
                     .storage, "an account read back differs from what was written", remedy: "run it again")
             }
@@ -104,7 +111,7 @@ extension VaultMaintenance {
         switch choice {
         case nil:
             if target == .keyring {
-                try await loader.storeInKeyring(open.keys.identity)
+                try await loader.storeInKeyring(open.keys.identity, for: .move)
                 return (.keyring, nil)
             }
             guard record.identitySource != .keyring else {
@@ -115,7 +122,7 @@ extension VaultMaintenance {
             return (record.identitySource, record.keyFile)
         case .keyring:
             guard target == .keyring else { throw VaultError(.usage, "a file vault with its key in the keyring would need both") }
-            try await loader.storeInKeyring(open.keys.identity)
+            try await loader.storeInKeyring(open.keys.identity, for: .move)
             return (.keyring, nil)
         case .keyFile(let path):
             try IdentityFiles(sources: vault.sources, time: vault.time).writeKeyFile(open.keys.identity, path)

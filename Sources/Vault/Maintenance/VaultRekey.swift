@@ -115,7 +115,7 @@ package struct VaultRekey: Sendable {
         _ data: PrivateDirectory
     ) async throws(VaultError) {
         switch record.identitySource {
-        case .keyring: try await loader.storeInKeyring(identity)
+        case .keyring: try await loader.storeInKeyring(identity, for: .vault)
         case .systemdCredential: break
         case .keyFile:
             guard let target else { return }

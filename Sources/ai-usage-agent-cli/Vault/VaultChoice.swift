@@ -11,7 +11,13 @@ struct VaultChoice {
     /// Makes sure that there is a vault and that it opens, before a login spends anything.
     func ensureOpen() async throws(CommandFailure) {
         let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
-        if metadata.vault == nil {
+        if let record = metadata.vault {
+            // Before the person does their part: what the keyring would not keep must not be granted.
+            let probe = KeyringProbe(context.service.vault.sources)
+            if record.backend == .keyring {
+                try await attemptVault { () async throws(VaultError) in try await probe.check(for: .vault) }
+            }
+        } else {
             let record = try await initialize(backend: nil, identity: nil, keyFile: nil)
             let place = record.backend == .keyring ? "in the desktop keyring" : context.paths.sealedFile
             context.output.note(

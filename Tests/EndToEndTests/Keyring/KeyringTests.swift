@@ -7,15 +7,7 @@ import Testing
     .enabled(if: KeyringSession.isPossible, "needs dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool (make test installs them)"))
 struct KeyringTests {
     private func withKeyring(_ body: (Scene, KeyringSession) async throws -> Void) async throws {
-        try await Scene.with(start: .empty) { scene in
-            let session = try await KeyringSession(scene.home)
-            scene.variables.withLock { $0["DBUS_SESSION_BUS_ADDRESS"] = session.address }
-            do { try await body(scene, session) } catch {
-                await session.stop()
-                throw error
-            }
-            await session.stop()
-        }
+        try await Scene.withKeyring(KeyringSession.self, body)
     }
 
     @Test("A first login finds the keyring, pins it, and keeps one item per account and one for the identity")
@@ -61,7 +53,7 @@ struct KeyringTests {
             let gone = try await scene.run("token", "codex", "--json")
             #expect(gone.status == 4 && gone.errorCode == "vault_unavailable", "\(gone)")
             let again = try await KeyringSession(scene.home)
-            scene.variables.withLock { $0["DBUS_SESSION_BUS_ADDRESS"] = again.address }
+            scene.use(again.address)
             #expect(try await scene.require("token", "codex").text == token)
             await again.stop()
         }
@@ -84,6 +76,20 @@ struct KeyringTests {
             #expect(!scene.home.exists(scene.home.sealedFile))
             #expect(try await tokens(scene) == after)
             try await scene.require("auth", "refresh", "codex", "--account", "cyd@example.org")
+        }
+    }
+
+    @Test("Where nobody has logged in to the desktop yet there is no default keyring: exit 4, nothing is made and nobody is asked")
+    func fresh() async throws {
+        func make(_ home: Home) async throws -> KeyringSession { try await KeyringSession(home, isFresh: true) }
+        try await Scene.withKeyring(KeyringSession.self, making: make) { scene, _ in
+            for command in [["vault", "init", "--backend", "keyring"], ["vault", "init"], ["auth", "login", "codex", "--no-open"]] {
+                let begun = TimeSource.system.elapsed()
+                Refusal(4, "vault_unavailable", "no default keyring", "ai-usage-agent vault init --backend file").check(
+                    try await scene.run(command + ["--json"]))
+                #expect(TimeSource.system.elapsed() - begun < .milliseconds(3500))
+            }
+            #expect(scene.home.stores().isEmpty)
         }
     }
 

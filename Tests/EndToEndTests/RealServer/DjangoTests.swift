@@ -5,7 +5,7 @@ import Testing
 @Suite(
     "Against django-oauth-toolkit", .serialized,
     // Skipped without its Python: `make test` makes .venv and sets AUA_PYTHON; by hand see Servers/README.md.
-    .enabled(if: DjangoProvider.python != nil, "no Python with django-oauth-toolkit: run `make test`, or set AUA_PYTHON"))
+    .enabled(if: Python.path != nil, "no Python with django-oauth-toolkit: run `make test`, or set AUA_PYTHON"))
 struct DjangoTests {
     private func withServer(login: Bool = true, _ body: (Scene, DjangoProvider) async throws -> Void) async throws {
         let server = try await DjangoProvider()

@@ -34,7 +34,7 @@ struct Schema: Sendable, Hashable {
     }
 
     func judge(_ document: [UInt8]) async throws -> Verdict {
-        guard let python = DjangoProvider.python else { throw Failure(description: "no Python") }
+        guard let python = Python.path else { throw Failure(description: "no Python") }
         let outcome = try await Child(
             python, ["-B", Program.repository + "/Tests/EndToEndTests/Servers/validate.py", path],
             environment: ["PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"], input: .bytes(document)

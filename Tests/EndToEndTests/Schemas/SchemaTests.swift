@@ -5,7 +5,7 @@ import Testing
 
 @Suite(
     "Every JSON document fits the schema that is published for it",
-    .enabled(if: DjangoProvider.python != nil, "no Python with jsonschema: run `make test`, or set AUA_PYTHON"))
+    .enabled(if: Python.path != nil, "no Python with jsonschema: run `make test`, or set AUA_PYTHON"))
 struct SchemaTests {
     /// Fits, and is closed to members that nobody declared except where the case says so.
     private func check(_ document: [UInt8], _ it: SchemaCase) async throws {

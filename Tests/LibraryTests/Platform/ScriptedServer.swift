@@ -37,7 +37,8 @@ final class ScriptedServer: Sendable {
     static func unusedPort() throws -> Int { try LoopbackSocket.bind(.v4, port: 0).port }
 
     private func serve() {
-        while !Poller.wait([stop.interest, .init(listener.descriptor.raw)], .seconds(60)).isEmpty {
+        // Longer than any run of all tests: a busy machine may leave minutes between two requests.
+        while !Poller.wait([stop.interest, .init(listener.descriptor.raw)], .seconds(1800)).isEmpty {
             guard let connection = listener.accept() else { return }
             guard let request = readRequest(connection) else { continue }
             received.withLock { $0.append(request) }
