@@ -33,6 +33,28 @@ package final class DemoProvider: Sendable {
         (try await client.get(base + "/demo/tokens").json.array ?? []).compactMap(\.string)
     }
 
+    /// What became of a person's logins, and which access token is the latest.
+    package struct Family: Sendable {
+        package var requests = 0
+        package var rotations = 0
+        package var replays = 0
+        package var revoked = 0
+        package var latestAccess = ""
+    }
+
+    /// All that was sent before, also by processes that were killed since, is dealt with.
+    package func family(of email: String) async throws -> Family {
+        let answer = try await client.get(base + "/demo/families")
+        guard let logins = answer.json.array else { throw LoopbackClient.Failure(description: "/demo/families: \(answer)") }
+        return logins.filter { $0["email"].string == email }.reduce(into: Family()) { sum, login in
+            sum.requests += login["requests"].number?.integer ?? 0
+            sum.rotations += login["rotations"].number?.integer ?? 0
+            sum.replays += login["replays"].number?.integer ?? 0
+            sum.revoked += login["revoked"].bool == true ? 1 : 0
+            sum.latestAccess = login["access"].string ?? ""
+        }
+    }
+
     /// The next `count` requests get this misbehaviour.
     package func misbehave(_ mode: String, count: Int = 1, seconds: Int? = nil) async throws {
         try await control("mode", "mode=\(mode)&count=\(count)" + (seconds.map { "&seconds=\($0)" } ?? ""))

@@ -95,6 +95,27 @@ struct UnknownOutcomeTests {
         #expect(await house.server.count == 4)
     }
 
+    @Test(
+        "Fresh or old, a lost answer costs one request more, and only its refusal ends the login",
+        arguments: [0, 20, 61, 900, 200_000], [true, false])
+    func onceMore(_ age: Int, _ hasGrace: Bool) async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        await house.server.expect(.failure(.timeout, sent: true))
+        #expect(await house.refusal(account)?.code == .providerUnavailable)
+        house.clock.advance(age)
+        await house.server.expect(
+            hasGrace ? .reply(200, OAuthTokens.answer("at-2", "rt-2")) : .reply(401, #"{"error":"refresh_token_reused"}"#))
+        if hasGrace {
+            #expect(try await house.token(account).text == "at-2")
+        } else {
+            #expect(await house.refusal(account)?.code == .loginRequired)
+        }
+        #expect(try house.record(account)?.status == (hasGrace ? .active : .needsLogin))
+        for _ in 0..<5 { _ = try? await house.token(account) }
+        #expect(await house.server.seen.map { $0.body.hasSuffix("=rt-1") } == [true, true])
+    }
+
     @Test("A login after the interrupted refresh makes its record meaningless")
     func loginSince() async throws {
         let house = try await VaultHouse()
