@@ -16,19 +16,6 @@ package final class KeyringSession: DesktopKeyring {
         try await startService(isFresh: isFresh)
     }
 
-    /// An empty scene whose commands find a keyring.
-    package static func withScene(_ flags: [String] = [], _ body: (Scene, KeyringSession) async throws -> Void) async throws {
-        try await Scene.with(flags, start: .empty) { scene in
-            let session = try await KeyringSession(scene.home)
-            scene.variables.withLock { $0["DBUS_SESSION_BUS_ADDRESS"] = session.address }
-            do { try await body(scene, session) } catch {
-                await session.stop()
-                throw error
-            }
-            await session.stop()
-        }
-    }
-
     /// Starts the service and unlocks its login keyring. The password has no newline: one would become part of it.
     private func startService(isFresh: Bool) async throws {
         _ = try bus.start(

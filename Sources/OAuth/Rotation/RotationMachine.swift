@@ -209,7 +209,8 @@ package struct RotationMachine: Sendable, Hashable {
 
     private mutating func judge(_ sight: Sight) -> Step {
         // What could not be cleared was dealt with already: looking at it again would be for ever.
-        switch clearFailed ? .empty : sight.journal {
+        let journal = clearFailed ? .empty : sight.journal
+        switch journal {
         case .result: return go(.committingWaiting, .commitWaiting)
         case .stale: return go(.clearingWaiting, .clear)
         case .unfitting: return end(.failure(.journalDoesNotFit))
@@ -217,16 +218,19 @@ package struct RotationMachine: Sendable, Hashable {
         case .empty, .intent: break
         }
         if sight.isSuspicious { return end(.failure(.suspicious)) }
+        // A server's grace is a matter of seconds, also where the access token could still serve: after it the login is over.
+        if case .intent(attempt: 1, isYoung: true, holderLives: false) = journal, sight.isRefreshable, !sight.wasRefused {
+            return intend(attempt: 2)
+        }
         if sight.isAnswered { return end(.stored) }
         if !sight.isRefreshable { return end(.failure(.notRefreshable)) }
         if sight.wasRefused { return end(.failure(.refused)) }
-        guard case .intent(let attempt, let isYoung, let holderLives) = sight.journal else {
+        guard case .intent(let attempt, let isYoung, let holderLives) = journal else {
             if sight.isPostponed { return end(.failure(.postponed)) }
             return intend(attempt: 1)
         }
         if holderLives { return go(.waiting, .wait) }
-        // A server's grace is a matter of seconds: a second try at once, while it lasts. Later, what the access token is
-        // still good for is taken first: the next try may end the login.
+        // Later, what the access token is still good for is taken first: the next try may end the login.
         let isFirstRepeat = attempt == 1
         if !isYoung, sight.isAlive, demand == .live { return end(.failure(.unresolved)) }
         if sight.isPostponed, !isFirstRepeat { return end(.failure(.postponed)) }

@@ -124,7 +124,20 @@ package struct RotationJournal: Sendable {
         }
     }
 
-    /// Whether there may be a record to recover: one small read, no key needed.
+    /// Whether there may be a RESULT or an INTENT, and so something that comes before a fresh token: one small read, no key needed.
+    package func hasAnything(_ accountId: String) throws(VaultError) -> Bool {
+        try translating { () throws(FileError) in
+            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return false }
+            let head = try file.read(count: BlockFile.blockSize + RotationJournal.resultMagic.count, at: 0)
+            return head.withBytes { bytes in
+                guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return false }
+                return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span)
+                    || constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span)
+            }
+        }
+    }
+
+    /// Whether there may be a RESULT to recover: one small read, no key needed.
     package func isPending(_ accountId: String) throws(VaultError) -> Bool {
         try translating { () throws(FileError) in try RotationJournal.hasRecord(directory, accountId) }
     }

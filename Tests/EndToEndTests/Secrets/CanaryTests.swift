@@ -16,7 +16,7 @@ struct CanaryTests {
         "In the desktop keyring: the same",
         .enabled(if: KeyringSession.isPossible, "needs dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool"))
     func keyring() async throws {
-        try await KeyringSession.withScene { scene, _ in
+        try await Scene.withKeyring(KeyringSession.self) { scene, _ in
             try await search(scene)
             #expect(try await scene.require("vault", "status", "--json").json["backend"] == "keyring")
         }

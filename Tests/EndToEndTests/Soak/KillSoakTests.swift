@@ -26,7 +26,7 @@ struct KillSoakTests {
         .enabled(if: KeyringSession.isPossible, "needs dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool"),
         arguments: Grace.allCases)
     func keyring(_ grace: Grace) async throws {
-        try await KeyringSession.withScene(["--grace", grace.rawValue]) { scene, _ in
+        try await Scene.withKeyring(KeyringSession.self, flags: ["--grace", grace.rawValue]) { scene, _ in
             try await soak(scene, "keyring", grace, .init(refreshes: 1000, kills: 500))
         }
     }

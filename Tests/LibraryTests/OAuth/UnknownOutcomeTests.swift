@@ -40,6 +40,20 @@ struct UnknownOutcomeTests {
         #expect(try await house.stored(account) == .init(access: "at-2", refresh: "rt-2", generation: 2))
     }
 
+    @Test("That comes before an access token that is still fresh: the server's grace does not wait for its end")
+    func youngAndFresh() async throws {
+        let house = try await VaultHouse()
+        let account = try await house.login().account
+        try await house.leaveIntent(account, ago: .seconds(5))
+        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
+        #expect(try await house.token(account).text == "at-2")
+        #expect(try await house.stored(account)?.refresh == "rt-2")
+        // One more lost answer, and the access token serves as long as it can.
+        try await house.leaveIntent(account, attempt: 2, spent: "rt-2", generation: 2)
+        #expect(try await house.token(account).text == "at-2")
+        #expect(await house.server.count == 1)
+    }
+
     @Test("When it is old, the access token is used up first, with a word; then the token is sent once more")
     func old() async throws {
         let house = try await VaultHouse()
