@@ -5,7 +5,7 @@ PREFIX ?= $(HOME)/.local
 RELEASE = .build/release
 SWIFT_RELEASE = scripts/build-release
 
-.PHONY: run test bench build install uninstall check lint format clean test-dependencies dependencies
+.PHONY: run test soak bench build install uninstall check lint format clean test-dependencies dependencies
 
 run: dependencies
 	$(SWIFT_RELEASE) --product ai-usage-agent
@@ -21,6 +21,13 @@ test: test-dependencies check
 	$(SWIFT_RELEASE) --product ai-usage-keyring
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
+
+# The long form of what make test does in short: thousands of kills, every history of a rotation.
+soak: test-dependencies
+	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product ai-usage-keyring
+	swift build --build-tests
+	AUA_SOAK=1 AUA_LEAST_TESTS=3 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests'
 
 # Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
 bench: test-dependencies

@@ -32,6 +32,11 @@ package struct AgentService: Sendable {
         do throws(VaultError) { return try vault.metadataStore.read() } catch { throw OAuthError(error) }
     }
 
+    /// The rows of `auth list` and `status`.
+    package func listings(provider: String?) throws(OAuthError) -> [AccountListing] {
+        AccountListing.all(try metadata().showingPending(vault.paths), provider: provider)
+    }
+
     /// The account a command means.
     ///
     /// - Throws: `usage` for an unknown provider; `noSuchAccount` or `ambiguousAccount` as vault codes.

@@ -7,6 +7,10 @@ extension Provider {
         switch (request.method, request.path) {
         case ("GET", "/demo/stats"): return .json(statistics.json)
         case ("GET", "/demo/tokens"): return .json(.strings(families.everything))
+        case ("GET", "/demo/families"):
+            // What was sent before this question is part of the answer, also of clients that are gone.
+            guard traffic.settle(within: .seconds(20)) else { return .json(503, ["detail": "there is always somebody"]) }
+            return .json(families.json)
         case ("GET", "/demo/mode"): return .json(misbehaviours.json)
         case ("POST", "/demo/mode"): return changeMode(request)
         case ("POST", "/demo/expire-access"):

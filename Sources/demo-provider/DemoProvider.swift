@@ -33,8 +33,8 @@ struct DemoProvider {
         let listener = try LoopbackSocket.bind(.v4, port: options.port)
         let redirectTarget = try LoopbackSocket.bind(.v4, port: 0)
         let provider = Provider(options, port: listener.port, redirectPort: redirectTarget.port)
-        let server = HTTPServer(log) { provider.answer($0) }
-        let redirectServer = HTTPServer(log) { provider.answerAtRedirectTarget($0) }
+        let server = HTTPServer(log, provider.traffic) { provider.answer($0) }
+        let redirectServer = HTTPServer(log, Traffic()) { provider.answerAtRedirectTarget($0) }
         let interests = [Poller.Interest(listener.descriptor.raw), Poller.Interest(redirectTarget.descriptor.raw)]
 
         Terminal.write("ready \(provider.base)\n", to: .output)

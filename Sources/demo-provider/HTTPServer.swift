@@ -5,14 +5,15 @@ import Synchronization
 /// An HTTP/1.1 server: a thread and one request per connection, strict limits, no keep-alive.
 final class HTTPServer: Sendable {
     private let log: AppendFile?
+    private let traffic: Traffic
     private let answer: @Sendable (Request) -> Reply
-    private let connections = Atomic<Int>(0)
 
     private static let maximumConnections = 512
     private static let requestDeadline: Duration = .seconds(10)
 
-    init(_ log: AppendFile?, answer: @escaping @Sendable (Request) -> Reply) {
+    init(_ log: AppendFile?, _ traffic: Traffic, answer: @escaping @Sendable (Request) -> Reply) {
         self.log = log
+        self.traffic = traffic
         self.answer = answer
     }
 
@@ -22,14 +23,14 @@ final class HTTPServer: Sendable {
         while let socket = listener.accept() {
             accepted += 1
             // Too many: the socket goes out of scope and is closed.
-            guard connections.add(1, ordering: .relaxed).newValue <= HTTPServer.maximumConnections else {
-                connections.subtract(1, ordering: .relaxed)
+            guard traffic.begin() <= HTTPServer.maximumConnections else {
+                traffic.end()
                 continue
             }
             let handover = Handover(socket)
             startThread {
                 if let socket = handover.take() { self.serve(socket) }
-                self.connections.subtract(1, ordering: .relaxed)
+                self.traffic.end()
             }
         }
         // Out of descriptors: the listener stays ready, so do not spin on it.

@@ -15,6 +15,7 @@ struct Misbehaviour: Sendable {
         case status503 = "status-503"
         case invalidClient = "invalid-client"
         case empty400 = "empty-400"
+        case hugeError = "huge-error"
         case lostBefore = "lost-before"
         case hang
 
@@ -59,7 +60,7 @@ struct Misbehaviour: Sendable {
         var makesGrant: Bool {
             switch self {
             case .redirect307, .redirect302, .html200, .html403, .status404, .status429, .status500, .status503, .invalidClient,
-                .empty400, .lostBefore, .hang:
+                .empty400, .hugeError, .lostBefore, .hang:
                 false
             default: true
             }

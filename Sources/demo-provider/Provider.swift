@@ -6,18 +6,19 @@ final class Provider: Sendable {
     /// `http://127.0.0.1:PORT`
     let base: String
     let issuer: String
-    /// Where the redirecting misbehaviours point.
+    /// Where the redirecting misbehaviours point: another name and another port.
     let redirectTarget: String
     let statistics = Statistics()
     let misbehaviours: Misbehaviours
     let authorizations = Authorizations()
     let families: TokenFamilies
+    let traffic = Traffic()
 
     init(_ options: Options, port: Int, redirectPort: Int) {
         self.options = options
         base = "http://127.0.0.1:\(port)"
         issuer = options.issuer ?? base
-        redirectTarget = "http://127.0.0.1:\(redirectPort)"
+        redirectTarget = "http://localhost:\(redirectPort)"
         misbehaviours = Misbehaviours(options.misbehaviours)
         families = TokenFamilies(
             TokenMint(issuer: issuer, plan: options.plan, expiresIn: options.expiresIn), options.grace, statistics)

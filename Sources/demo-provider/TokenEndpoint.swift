@@ -135,6 +135,7 @@ extension Provider {
         case .status503: Reply.json(503, ["detail": "Service Unavailable"]).with("Retry-After", "3")
         case .invalidClient: .oauthError(401, "invalid_client", "the client is not known")
         case .empty400: Reply(status: 400)
+        case .hugeError: .oauthError(400, "invalid_grant", String(repeating: "x", count: 10 << 20))
         case .lostBefore: Reply(status: 200).delivered(.closed)
         case .hang: Reply(status: 200).delivered(.never)
         default: .json(500, ["detail": "Internal Server Error"])

@@ -27,6 +27,10 @@ final class TokenFamilies: Sendable {
         var latestSeen = false
         var spent: (token: String, at: Duration)?
         var isRevoked = false
+        /// What was done with its refresh tokens.
+        var requests = 0
+        var rotations = 0
+        var replays = 0
     }
 
     private struct Access {
@@ -81,6 +85,7 @@ final class TokenFamilies: Sendable {
         let now = TimeSource.system.elapsed()
         let result: Result<(tokens: IssuedTokens, scope: String), Refusal> = state.withLock { state in
             guard let id = state.refreshTokens[token] else { return .failure(.unknownToken) }
+            state.families[id].requests += 1
             let family = state.families[id]
             guard !family.isRevoked else { return .failure(.revoked) }
             guard family.grant.clientID == clientID else { return .failure(.otherClient) }
@@ -95,10 +100,12 @@ final class TokenFamilies: Sendable {
                 state.families[id].spent = (token, now)
                 state.families[id].latest = tokens
                 state.families[id].latestSeen = false
+                state.families[id].rotations += 1
                 statistics.count(\.rotations)
                 return .success((tokens, scope))
             }
             if let spent = family.spent, spent.token == token, isWithinGrace(family, spent.at, now) {
+                state.families[id].replays += 1
                 statistics.count(\.graceReplays)
                 return .success((family.latest, scope))
             }
@@ -163,6 +170,19 @@ final class TokenFamilies: Sendable {
     func expireAccess() {
         let now = TimeSource.system.elapsed()
         state.withLock { state in for token in state.accessTokens.keys { state.accessTokens[token]?.expires = now } }
+    }
+
+    /// What became of each login, in order: whose it is, and which access token is its latest.
+    var json: JSONValue {
+        func number(_ value: Int) -> JSONValue { .number(JSONNumber(value)) }
+        return .array(
+            state.withLock { $0.families }.map { family in
+                [
+                    "email": .string(family.grant.person.email), "requests": number(family.requests),
+                    "rotations": number(family.rotations), "replays": number(family.replays), "revoked": .bool(family.isRevoked),
+                    "access": .string(family.latest.access),
+                ]
+            })
     }
 
     /// Every token ever issued.

@@ -117,6 +117,9 @@ package final class Child: Sendable {
         if let descriptor { close(descriptor) }
     }
 
+    /// What the process has written to its standard error until now.
+    package var errorSoFar: String { state.withLock { String(decoding: $0.error, as: UTF8.self) } }
+
     package var hasEnded: Bool { state.withLock { $0.ending != nil } }
 
     /// Waits until the process has ended or the time is over.

@@ -19,6 +19,24 @@ package final class DemoProvider: Sendable {
 
     package func stop() async { await child.stop() }
 
+    /// Stands still: whoever asks is connected by the kernel and waits. Asks and orders of the test wait too.
+    package func pause() { child.signal(SIGSTOP) }
+    package func resume() { child.signal(SIGCONT) }
+
+    /// Whether a request has arrived that the provider, which stands still, has not read.
+    package var hasUnreadRequest: Bool {
+        guard let port = base.split(separator: ":").last.flatMap({ UInt16($0) }),
+            let table = PublicFile.read("/proc/net/tcp", limit: 4 << 20)
+        else { return false }
+        let hexadecimal = String(port, radix: 16, uppercase: true)
+        let end = ":" + String(repeating: "0", count: 4 - hexadecimal.utf8.count) + hexadecimal
+        return table.split(separator: "\n").dropFirst().contains { line in
+            let fields = line.split(separator: " ")
+            // Local address, state ESTABLISHED, tx_queue:rx_queue.
+            return fields.count > 4 && fields[1].hasSuffix(end) && fields[3] == "01" && !fields[4].hasSuffix(":00000000")
+        }
+    }
+
     /// Counters by name (Sources/demo-provider/Statistics.swift).
     package struct Statistics: Sendable, CustomStringConvertible {
         let json: JSONValue
@@ -31,6 +49,28 @@ package final class DemoProvider: Sendable {
     /// Every token ever issued.
     package func tokens() async throws -> [String] {
         (try await client.get(base + "/demo/tokens").json.array ?? []).compactMap(\.string)
+    }
+
+    /// What became of a person's logins, and which access token is the latest.
+    package struct Family: Sendable {
+        package var requests = 0
+        package var rotations = 0
+        package var replays = 0
+        package var revoked = 0
+        package var latestAccess = ""
+    }
+
+    /// All that was sent before, also by processes that were killed since, is dealt with.
+    package func family(of email: String) async throws -> Family {
+        let answer = try await client.get(base + "/demo/families")
+        guard let logins = answer.json.array else { throw LoopbackClient.Failure(description: "/demo/families: \(answer)") }
+        return logins.filter { $0["email"].string == email }.reduce(into: Family()) { sum, login in
+            sum.requests += login["requests"].number?.integer ?? 0
+            sum.rotations += login["rotations"].number?.integer ?? 0
+            sum.replays += login["replays"].number?.integer ?? 0
+            sum.revoked += login["revoked"].bool == true ? 1 : 0
+            sum.latestAccess = login["access"].string ?? ""
+        }
     }
 
     /// The next `count` requests get this misbehaviour.

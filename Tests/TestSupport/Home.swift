@@ -98,7 +98,9 @@ package final class Home: Sendable {
 
     /// The files that hold one of the needles, byte for byte or in Base64.
     package func search(for needles: [Needle]) throws -> [String] {
-        try entries().filter { !$0.isDirectory }.flatMap { entry in
+        try entries().flatMap { entry in
+            let attributes = try FileManager.default.attributesOfItem(atPath: entry.path)
+            guard attributes[.type] as? FileAttributeType == .typeRegular else { return [String]() }
             let content = try read(entry.path)
             return needles.filter { $0.isFound(in: content) }.map { "\(entry.path) holds \($0)" }
         }

@@ -96,6 +96,8 @@ package final class Scene: Sendable {
 
     package struct Failed: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// Runs a command that the test needs and is not about.

@@ -79,10 +79,10 @@ extension DesktopKeyring {
 extension Scene {
     /// A scene whose commands find that keyring. The vault is made by the first login, or by the test.
     package static func withKeyring<Keyring: DesktopKeyring>(
-        _ kind: Keyring.Type, making make: (Home) async throws -> Keyring = { try await Keyring($0) },
+        _ kind: Keyring.Type, flags: [String] = [], making make: (Home) async throws -> Keyring = { try await Keyring($0) },
         _ body: (Scene, Keyring) async throws -> Void
     ) async throws {
-        try await Scene.with(start: .empty) { scene in
+        try await Scene.with(flags, start: .empty) { scene in
             let keyring = try await make(scene.home)
             scene.use(keyring.address)
             do { try await body(scene, keyring) } catch {

@@ -8,14 +8,10 @@ package final class HeldToken: Sendable {
     /// What the caller should tell the person although the token is good.
     package let warning: String?
 
-    /// Why it waits in the journal.
-    let failure: VaultError?
-
-    init(_ bundle: borrowing SecretBundle, warning: String? = nil, failure: VaultError? = nil) {
+    init(_ bundle: borrowing SecretBundle, warning: String? = nil) {
         accessToken = bundle.accessToken.duplicate()
         facts = bundle.facts
         self.warning = warning
-        self.failure = failure
     }
 
     package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }

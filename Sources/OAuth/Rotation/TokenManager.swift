@@ -51,7 +51,7 @@ package actor TokenManager {
         _ account: AccountRecord, _ demand: Demand, _ client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
     ) async throws(OAuthError) -> HeldToken {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
-        let isPending = try await onVault { () throws(VaultError) in try open.journal.isPending(account.id) }
+        let isPending = try await onVault { () throws(VaultError) in try open.journal.hasAnything(account.id) }
         var seen: Int?
         if !isPending {
             let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
@@ -190,7 +190,7 @@ package actor TokenManager {
         var warning: String?
         if let client {
             _ = try await onVault { () async throws(VaultError) in
-                try await JournalRecovery(open: open, logger: logger).run(account.id)
+                try await JournalRecovery(open: open, time: time, logger: logger).complete(account.id)
             }
             // A result that could not be committed holds the newest token.
             let waiting = try await onVault { () throws(VaultError) in try open.journal.read(account.id) }

@@ -12,6 +12,11 @@ package struct BlockFile: ~Copyable {
     /// Opens the file, making it with `size` bytes of zeros, synced, if it is shorter.
     package static func open(_ name: String, in directory: PrivateDirectory, size: Int) throws(FileError) -> BlockFile {
         let path = directory.file(name)
+        // A limit holds for overwriting too: found out now, and not in the middle of a later block.
+        var limit = rlimit()
+        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur < UInt(size) {
+            throw FileError(.system(EFBIG), path, "files may have \(limit.rlim_cur) bytes here (ulimit -f), and it needs \(size)")
+        }
         let descriptor = try directory.openInPlace(name)
         let present = Int(try descriptor.status(path).st_size)
         if present < size {

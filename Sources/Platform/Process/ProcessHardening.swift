@@ -21,6 +21,8 @@ package enum ProcessHardening {
         // Swift's own crash report prints the bytes behind registers: back to the kernel's plain end.
         for signal in [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGQUIT] { Glibc.signal(signal, SIG_DFL) }
         Glibc.signal(SIGPIPE, SIG_IGN)
+        // A file that would grow beyond the limit is an error of that write, not the end of a rotation.
+        Glibc.signal(SIGXFSZ, SIG_IGN)
         // SSLKEYLOGFILE makes libcurl write TLS keys; the others make OpenSSL load foreign code.
         for name in ["SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"] { unsafe unsetenv(name) }
         // What came over TLS stands in OpenSSL's buffers, which are wiped when they are freed; refused once one has been made.

@@ -1,26 +1,21 @@
 import Age
 import Platform
 
-/// A rotated bundle that is durable but not yet committed.
-package struct JournalResult: ~Copyable, Sendable {
-    package let bundle: SecretBundle
-    /// Keyed fingerprint of the refresh token that was spent for it.
-    package let spentFingerprint: String
-}
-
 /// The write-ahead record of one account's refresh, `journal/<account id>`: it makes a rotated token durable with one
 /// fdatasync, before anybody sees it and before the (larger) store is rewritten.
 ///
-/// The first block holds a random nonce, the blocks behind it the RESULT: the new bundle, sealed to the vault's recipient,
-/// with a MAC over vault id, account, generation, nonce and the spent token's fingerprint. A record that is torn, foreign
-/// or for another generation is no RESULT.
+/// The first block holds the INTENT: a random nonce and what `RotationIntent` says, with a MAC. The blocks behind it hold the
+/// RESULT: the new bundle, sealed to the vault's recipient, with a MAC over vault id, account, generation, nonce and the
+/// spent token's fingerprint. What is torn, foreign or bound to another nonce is neither.
 package struct RotationJournal: Sendable {
-    private static let nonceMagic = Array("AUAJ-NONCE-1\n\0\0\0".utf8)
+    private static let intentMagic = Array("AUAJ-INTENT-1\n\0\0".utf8)
     private static let resultMagic = Array("AUAJ-RESULT-1\n\0\0".utf8)
-    private static let nonceSize = 32
+    /// Magic, nonce, MAC, length of the text (2 bytes, big-endian).
+    private static let intentHeader = 16 + RotationIntent.nonceSize + 32 + 2
     /// Magic, length (4 bytes, big-endian), SHA-256 of the sealed bytes.
     private static let headerSize = 16 + 4 + 32
     private static let purpose = "journal-1"
+    private static let intentPurpose = "intent-1"
     /// A sealed bundle above this is no record of ours.
     private static let limit = 1 << 20
 
@@ -34,15 +29,61 @@ package struct RotationJournal: Sendable {
         self.keys = keys
     }
 
-    /// Takes the space for a RESULT and writes the nonce it will be bound to: before the request, while failing is free.
-    package func prepare(_ accountId: String, tokenSizes: Int) throws(VaultError) -> [UInt8] {
-        let nonce = Random.bytes(RotationJournal.nonceSize)
+    /// Takes the space for a RESULT and makes the intent durable: before the request, while failing is free.
+    package func begin(_ intent: RotationIntent, _ accountId: String, tokenSizes: Int) throws(VaultError) {
         let size = RotationJournal.size(forTokens: tokenSizes)
+        // An earlier RESULT is bound to another nonce; without its first block nobody asks what it was.
+        let blocks = block(for: intent, accountId) + [UInt8](repeating: 0, count: BlockFile.blockSize)
         try translating { () throws(FileError) in
             let file = try BlockFile.open(accountId, in: directory, size: size)
-            try file.write((RotationJournal.nonceMagic + nonce).span, at: 0, durable: false)
+            try file.write(blocks.span, at: 0, durable: true)
         }
-        return nonce
+    }
+
+    /// Says that the flight has ended without knowing what became of the request. Not synced: a holder that is gone is
+    /// recognised without it.
+    package func release(_ intent: RotationIntent, _ accountId: String) throws(VaultError) {
+        var released = intent
+        released.holder = nil
+        let block = block(for: released, accountId)
+        try translating { () throws(FileError) in
+            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return }
+            try file.write(block.span, at: 0, durable: false)
+        }
+    }
+
+    private func block(for intent: RotationIntent, _ accountId: String) -> [UInt8] {
+        let text = Array(intent.json.compact.utf8)
+        var block = RotationJournal.intentMagic + intent.nonce + intentMAC(text, nonce: intent.nonce, accountId)
+        block += [UInt8(text.count >> 8), UInt8(text.count & 0xFF)] + text
+        return block + [UInt8](repeating: 0, count: BlockFile.blockSize - block.count)
+    }
+
+    private func intentMAC(_ text: [UInt8], nonce: [UInt8], _ accountId: String) -> [UInt8] {
+        let message = Array("\(vaultId)\n\(accountId)\n".utf8) + nonce + text
+        return keys.writerMAC(RotationJournal.intentPurpose, message.span)
+    }
+
+    /// The intent in the first block; nil if there is none that is whole and ours.
+    private func parseIntent(_ block: borrowing SecretBytes, _ accountId: String) -> RotationIntent? {
+        block.withBytes { bytes in
+            let nonceEnd = 16 + RotationIntent.nonceSize
+            guard bytes.count >= BlockFile.blockSize, constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span)
+            else {
+                return nil
+            }
+            let start = RotationJournal.intentHeader
+            let length = Int(bytes[start - 2]) << 8 | Int(bytes[start - 1])
+            guard length > 0, start + length <= BlockFile.blockSize else { return nil }
+            let nonce = (16..<nonceEnd).map { bytes[$0] }
+            let text = (start..<start + length).map { bytes[$0] }
+            let mac = intentMAC(text, nonce: nonce, accountId)
+            guard constantTimeEqual(mac.span, bytes.extracting(nonceEnd..<nonceEnd + 32)), let value = try? JSONValue(parsing: text.span)
+            else {
+                return nil
+            }
+            return RotationIntent(value, nonce: nonce)
+        }
     }
 
     /// Room for the largest answer a server may give (its body is cut at 64 KiB), what is kept of the old tokens, the facts
@@ -53,13 +94,13 @@ package struct RotationJournal: Sendable {
     }
 
     /// Makes the new bundle durable. After this returns, a crash at any point keeps it.
-    package func write(_ bundle: borrowing SecretBundle, spentFingerprint: String, nonce: [UInt8]) throws(VaultError) {
+    package func write(_ bundle: borrowing SecretBundle, for intent: RotationIntent) throws(VaultError) {
         var body = SecretJSONWriter(capacity: 32768)
         body.member("vaultId", .string(vaultId))
         body.member("accountId", .string(bundle.facts.accountId))
         body.member("generation", .number(JSONNumber(bundle.facts.generation)))
-        body.member("nonce", .string(Hex.encode(nonce.span)))
-        body.member("spent", .string(spentFingerprint))
+        body.member("nonce", .string(Hex.encode(intent.nonce.span)))
+        body.member("spent", .string(intent.fingerprint))
         let encoded = bundle.encoded()
         encoded.withBytes { body.member("bundle", raw: $0) }
         let bodyText = body.finish()
@@ -74,15 +115,29 @@ package struct RotationJournal: Sendable {
         record += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) }
         record += SHA256.hash(sealed.span)
         record += sealed
-        let nonceBlock = RotationJournal.nonceMagic + nonce
+        // Both blocks again: after a failed sync nothing that was written before can be relied on.
+        let first = block(for: intent, bundle.facts.accountId)
         try translating { () throws(FileError) in
             let file = try BlockFile.open(bundle.facts.accountId, in: directory, size: RotationJournal.size(forTokens: 0))
-            try file.write(nonceBlock.span, at: 0, durable: false)
+            try file.write(first.span, at: 0, durable: false)
             try file.write(record.span, at: BlockFile.blockSize, durable: true)
         }
     }
 
-    /// Whether there may be a record to recover: one small read, no key needed.
+    /// Whether there may be a RESULT or an INTENT, and so something that comes before a fresh token: one small read, no key needed.
+    package func hasAnything(_ accountId: String) throws(VaultError) -> Bool {
+        try translating { () throws(FileError) in
+            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return false }
+            let head = try file.read(count: BlockFile.blockSize + RotationJournal.resultMagic.count, at: 0)
+            return head.withBytes { bytes in
+                guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return false }
+                return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span)
+                    || constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span)
+            }
+        }
+    }
+
+    /// Whether there may be a RESULT to recover: one small read, no key needed.
     package func isPending(_ accountId: String) throws(VaultError) -> Bool {
         try translating { () throws(FileError) in try RotationJournal.hasRecord(directory, accountId) }
     }
@@ -98,19 +153,33 @@ package struct RotationJournal: Sendable {
         return head.withBytes { constantTimeEqual($0, resultMagic.span) }
     }
 
-    /// The RESULT, if there is one that is whole, ours and bound to its nonce; nil for none, torn or foreign.
+    /// What there is: a RESULT that is whole, ours and bound to the INTENT before it; else that INTENT; else nothing.
+    package func look(_ accountId: String) throws(VaultError) -> JournalContent {
+        let blocks = try translating { () throws(FileError) -> SecretBytes? in
+            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return nil }
+            return try file.read(count: BlockFile.blockSize + RotationJournal.headerSize, at: 0)
+        }
+        guard let blocks, let intent = parseIntent(blocks, accountId) else { return .empty }
+        if let sealed = try sealedResult(blocks, accountId), let result = try unseal(sealed, intent, accountId) { return .result(result) }
+        return .intent(intent)
+    }
+
+    /// The RESULT alone; nil for none.
     package func read(_ accountId: String) throws(VaultError) -> JournalResult? {
-        guard let record = try readSealed(accountId) else { return nil }
-        guard
-            let plaintext = try? record.sealed.withBytes({ (bytes) throws(AgeError) in try AgeFile.open(bytes, identity: keys.identity) }),
+        guard case .result(let result) = try look(accountId) else { return nil }
+        return result
+    }
+
+    private func unseal(_ sealed: borrowing SecretBytes, _ intent: RotationIntent, _ accountId: String) throws(VaultError) -> JournalResult?
+    {
+        guard let plaintext = try? sealed.withBytes({ (bytes) throws(AgeError) in try AgeFile.open(bytes, identity: keys.identity) }),
             let document = try? JSONDocument(plaintext), let macNode = document.at("mac"), let mac = document.string(macNode),
             let body = document.at("body")
         else { return nil }
         let expected = document.withRawText(of: body) { Hex.encode(keys.writerMAC(RotationJournal.purpose, $0).span) }
         guard constantTimeEqual(Array(mac.utf8).span, Array(expected.utf8).span), document.text(at: "body", "vaultId") == vaultId,
-            document.text(at: "body", "accountId") == accountId, document.text(at: "body", "nonce") == Hex.encode(record.nonce.span),
-            let spent = document.text(at: "body", "spent"),
-            let node = document.at("body", "bundle")
+            document.text(at: "body", "accountId") == accountId, document.text(at: "body", "nonce") == Hex.encode(intent.nonce.span),
+            let spent = document.text(at: "body", "spent"), let node = document.at("body", "bundle")
         else { return nil }
         return JournalResult(bundle: try SecretBundle(document, node), spentFingerprint: spent)
     }
@@ -130,32 +199,22 @@ package struct RotationJournal: Sendable {
         try translating { () throws(FileError) in try directory.remove(accountId) }
     }
 
-    private struct SealedRecord: ~Copyable {
-        let nonce: [UInt8]
-        let sealed: SecretBytes
-    }
-
-    private func readSealed(_ accountId: String) throws(VaultError) -> SealedRecord? {
-        try translating { () throws(FileError) -> SealedRecord? in
+    /// The sealed bytes of the RESULT, checked against their length and hash.
+    private func sealedResult(_ blocks: borrowing SecretBytes, _ accountId: String) throws(VaultError) -> SecretBytes? {
+        let header: (length: Int, hash: [UInt8])? = blocks.withBytes { bytes in
+            let at = BlockFile.blockSize
+            guard bytes.count == at + RotationJournal.headerSize,
+                constantTimeEqual(bytes.extracting(at..<at + 16), RotationJournal.resultMagic.span)
+            else { return nil }
+            let length = (at + 16..<at + 20).reduce(0) { $0 << 8 | Int(bytes[$1]) }
+            return (length, (at + 20..<at + RotationJournal.headerSize).map { bytes[$0] })
+        }
+        guard let header, header.length > 0, header.length <= RotationJournal.limit else { return nil }
+        return try translating { () throws(FileError) -> SecretBytes? in
             guard let file = try BlockFile.open(existing: accountId, in: directory) else { return nil }
-            let head = try file.read(count: BlockFile.blockSize + RotationJournal.headerSize, at: 0)
-            let parsed: (nonce: [UInt8], length: Int, hash: [UInt8])? = head.withBytes { bytes in
-                let magicEnd = RotationJournal.nonceMagic.count
-                let at = BlockFile.blockSize
-                guard bytes.count == at + RotationJournal.headerSize,
-                    constantTimeEqual(bytes.extracting(first: magicEnd), RotationJournal.nonceMagic.span),
-                    constantTimeEqual(bytes.extracting(at..<at + 16), RotationJournal.resultMagic.span)
-                else { return nil }
-                let length = (at + 16..<at + 20).reduce(0) { $0 << 8 | Int(bytes[$1]) }
-                return (
-                    (magicEnd..<magicEnd + RotationJournal.nonceSize).map { bytes[$0] }, length,
-                    (at + 20..<at + RotationJournal.headerSize).map { bytes[$0] }
-                )
-            }
-            guard let parsed, parsed.length > 0, parsed.length <= RotationJournal.limit else { return nil }
-            let sealed = try file.read(count: parsed.length, at: BlockFile.blockSize + RotationJournal.headerSize)
-            guard sealed.count == parsed.length, sealed.withBytes({ SHA256.hash($0) }) == parsed.hash else { return nil }
-            return SealedRecord(nonce: parsed.nonce, sealed: sealed)
+            let sealed = try file.read(count: header.length, at: BlockFile.blockSize + RotationJournal.headerSize)
+            guard sealed.count == header.length, sealed.withBytes({ SHA256.hash($0) }) == header.hash else { return nil }
+            return sealed
         }
     }
 }

@@ -14,8 +14,9 @@ struct AuthList: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        let metadata = try await attempt { () throws(OAuthError) in try context.service.metadata() }
-        let listings = AccountListing.all(metadata, provider: provider.map(ProviderCatalog.canonical))
+        let listings = try await attempt { () throws(OAuthError) in
+            try context.service.listings(provider: provider.map(ProviderCatalog.canonical))
+        }
         let document: JSONValue = ["schemaVersion": 1, "accounts": .array(listings.map(\.json))]
         context.output.result(document, text: text(listings, context))
     }

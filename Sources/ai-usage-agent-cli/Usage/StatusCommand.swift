@@ -19,8 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
         let inspection = try await attemptVault { () async throws(VaultError) in
             try await VaultInspection.run(context.service.vault.sources, time: .system)
         }
-        let after = try await attempt { () throws(OAuthError) in try context.service.metadata() }
-        let listings = AccountListing.all(after, provider: nil)
+        let listings = try await attempt { () throws(OAuthError) in try context.service.listings(provider: nil) }
         let document: JSONValue = [
             "schemaVersion": 1, "vault": VaultStatus.document(inspection, context), "agent": nil,
             "accounts": .array(listings.map(\.json)), "snapshots": .array(snapshots.map(\.json)),

@@ -15,7 +15,7 @@ struct Expectation: Sendable, CustomTestStringConvertible {
 
 @Suite("A token endpoint that misbehaves at a refresh")
 struct MisbehaviourTests {
-    private static let quick = Scene.configuration.replacing(
+    static let quick = Scene.configuration.replacing(
         "\"schemaVersion\": 1,", "\"schemaVersion\": 1, \"network\": {\"timeoutSeconds\": 2},")
 
     static let refusals = [
@@ -26,7 +26,7 @@ struct MisbehaviourTests {
         Expectation("invalid-client", 5, "provider_refused_client"), Expectation("empty-400", 5, "provider_unavailable"),
         Expectation("lost-before", 5, "provider_unavailable"), Expectation("hang", 5, "provider_unavailable"),
         Expectation("empty-refresh", 5, "provider_unavailable"), Expectation("wrong-type-refresh", 5, "provider_unavailable"),
-        Expectation("huge", 5, "provider_unavailable"),
+        Expectation("huge", 5, "provider_unavailable"), Expectation("huge-error", 5, "provider_unavailable"),
     ]
 
     @Test("costs one request, follows no redirect, keeps both tokens, and the next good refresh works", arguments: refusals)
@@ -110,18 +110,41 @@ struct MisbehaviourTests {
         }
     }
 
-    @Test("Ten megabytes of answer do not blow the memory")
-    func memory() async throws {
-        try await Scene.with { scene in
+    @Test(
+        "Retry-After is waited out by automatic refreshes, and a person may ask at once", arguments: [("status-429", 7), ("status-503", 3)])
+    func retryAfter(_ mode: String, _ seconds: Int) async throws {
+        try await Scene.with(start: .vault) { scene in
+            try await scene.loginExpired()
+            try await scene.provider.misbehave(mode)
+            #expect(try await scene.run("token", "codex").status == 5)
+            let asked = TimeSource.system.elapsed()
+            let waiting = try await scene.run("token", "codex", "--json")
+            // On a machine that stands still for seconds the pause may be over.
+            if TimeSource.system.elapsed() - asked < .seconds(seconds - 1) {
+                #expect(waiting.status == 5 && waiting.errorCode == "provider_unavailable", "\(waiting)")
+                #expect((1...seconds).contains { waiting.complaint.contains("asked again in \($0) s") }, "\(waiting.complaint)")
+                #expect(try await scene.provider.statistics()["refreshRequests"] == 1)
+            }
+            try await scene.require("auth", "refresh", "codex")
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["refused"] == 0 && statistics["refreshGrants"] == 1, "\(statistics)")
+        }
+    }
+
+    @Test("No answer blows the memory", arguments: ["huge", "huge-error", "slow-body"])
+    func memory(_ mode: String) async throws {
+        try await Scene.with(configuration: Self.quick) { scene in
             // A quick process can be over before it was looked at once.
             var ordinary = try await scene.require("auth", "refresh", "codex")
             for _ in 0..<20 where ordinary.peakKilobytes == 0 { ordinary = try await scene.require("auth", "refresh", "codex") }
-            try await scene.provider.misbehave("huge")
+            try await scene.provider.misbehave(mode)
             let outcome = try await scene.run("auth", "refresh", "codex")
             #expect(outcome.status == 5)
             #expect(ordinary.peakKilobytes > 1000, "measured at all")
             #expect(outcome.peakKilobytes < 60_000, "\(outcome.peakKilobytes) kB")
             #expect(outcome.peakKilobytes < ordinary.peakKilobytes + 5000, "\(ordinary.peakKilobytes) kB, then \(outcome.peakKilobytes) kB")
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["misbehaved"] == 1 && statistics["bodiesSeenTwice"] == 0, "\(statistics)")
         }
     }
 }

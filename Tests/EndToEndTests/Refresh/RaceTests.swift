@@ -5,11 +5,11 @@ import Testing
 
 @Suite("Many processes, one login")
 struct RaceTests {
-    @Test("Sixteen processes that need a token of an expired account make exactly one request and print the same token")
-    func sixteen() async throws {
+    @Test("64 processes that need a token of an expired account make exactly one request and print the same token")
+    func manyProcesses() async throws {
         try await Scene.with(start: .vault) { scene in
             try await scene.loginExpired()
-            let children = try (0..<16).map { _ in try scene.start(["token", "codex"]) }
+            let children = try (0..<64).map { _ in try scene.start(["token", "codex"]) }
             var printed: Set<String> = []
             for child in children {
                 let outcome = await child.finish()

@@ -49,6 +49,9 @@ final class OAuthClock: Sendable {
         }
     }
 
+    /// Sets the clock on the wall; what has passed since the boot stays what it is.
+    func jump(_ seconds: Int) { state.withLock { $0.wall += seconds * 1000 } }
+
     var source: TimeSource {
         TimeSource(
             now: { self.now }, elapsed: { self.state.withLock { $0.elapsed } },

@@ -57,6 +57,8 @@ struct RefreshFailureTests {
         let code: OAuthError.Code
         var retryAfter: Int?
         var postpones = false
+        /// The server may have refreshed: the next call tries once more at once, and only then automatic ones stay away.
+        var isUnknown = false
         var testDescription: String { name }
     }
 
@@ -74,12 +76,18 @@ struct RefreshFailureTests {
             name: "307", step: .reply(307, "", headers: ["location": "https://evil.example/token"]), code: .providerUnavailable,
             postpones: true),
         .init(name: "client refused", step: .reply(401, #"{"error":"invalid_client"}"#), code: .clientRefused),
-        .init(name: "200 cut", step: .reply(200, #"{"access_token":"at-2","refr"#), code: .providerUnavailable),
-        .init(name: "200 page", step: .reply(200, "<html>", headers: ["content-type": "text/html"]), code: .providerUnavailable),
-        .init(name: "empty refresh_token", step: .reply(200, OAuthTokens.answer("at-2", "")), code: .providerUnavailable),
-        .init(name: "cut", step: .failure(.cut, sent: true), code: .providerUnavailable),
-        .init(name: "timeout", step: .failure(.timeout, sent: true), code: .providerUnavailable),
-        .init(name: "too large", step: .failure(.tooLarge, sent: true), code: .providerUnavailable),
+        .init(
+            name: "200 cut", step: .reply(200, #"{"access_token":"at-2","refr"#), code: .providerUnavailable, postpones: true,
+            isUnknown: true),
+        .init(
+            name: "200 page", step: .reply(200, "<html>", headers: ["content-type": "text/html"]), code: .providerUnavailable,
+            postpones: true, isUnknown: true),
+        .init(
+            name: "empty refresh_token", step: .reply(200, OAuthTokens.answer("at-2", "")), code: .providerUnavailable, postpones: true,
+            isUnknown: true),
+        .init(name: "cut", step: .failure(.cut, sent: true), code: .providerUnavailable, postpones: true, isUnknown: true),
+        .init(name: "timeout", step: .failure(.timeout, sent: true), code: .providerUnavailable, postpones: true, isUnknown: true),
+        .init(name: "too large", step: .failure(.tooLarge, sent: true), code: .providerUnavailable, postpones: true, isUnknown: true),
     ]
 
     @Test("A useless answer sends the body once, changes no token, and is asked about again when its time has come", arguments: troubles)
@@ -101,12 +109,14 @@ struct RefreshFailureTests {
         #expect(after == before)
         #expect(house.clock.slept.isEmpty)
 
-        // A whole answer that was of no use keeps automatic refreshes away for a while; an answer that never came does not.
+        // What was of no use keeps automatic refreshes away for a while.
         #expect((postponed != nil) == trouble.postpones)
         if let postponed {
             #expect(postponed == house.clock.now.wholeSeconds + (trouble.retryAfter ?? 5))
-            #expect(await house.refusal(account)?.retryAfter == trouble.retryAfter ?? 5)
-            #expect(await house.server.count == 1)
+            if !trouble.isUnknown {
+                #expect(await house.refusal(account)?.retryAfter == trouble.retryAfter ?? 5)
+                #expect(await house.server.count == 1)
+            }
             house.clock.advance(trouble.retryAfter ?? 5)
         }
 

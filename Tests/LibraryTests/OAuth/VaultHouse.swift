@@ -132,8 +132,26 @@ struct VaultHouse {
         next.facts.expiresAt = clock.now + 3600
         next.accessToken = SecretBytes(access)
         next.refreshToken = SecretBytes(refresh)
-        let nonce = try open.journal.prepare(account.id, tokenSizes: 100)
-        try open.journal.write(next, spentFingerprint: open.keys.fingerprint(of: SecretBytes(spent)), nonce: nonce)
+        let intent = leftIntent(open.keys.fingerprint(of: SecretBytes(spent)), generation: generation - 1)
+        try open.journal.begin(intent, account.id, tokenSizes: 100)
+        try open.journal.write(next, for: intent)
+    }
+
+    /// Writes a record of intent as a flight that was killed before its answer leaves one.
+    func leaveIntent(_ account: AccountRecord, attempt: Int = 1, spent: String = "rt-1", generation: Int = 1, ago: Duration = .zero)
+        async throws
+    {
+        let open = try await vault.open()
+        let intent = leftIntent(open.keys.fingerprint(of: SecretBytes(spent)), generation: generation, attempt: attempt, ago: ago)
+        try open.journal.begin(intent, account.id, tokenSizes: 100)
+    }
+
+    /// By a process that is gone.
+    private func leftIntent(_ fingerprint: String, generation: Int, attempt: Int = 1, ago: Duration = .zero) -> RotationIntent {
+        RotationIntent(
+            generation: generation, fingerprint: fingerprint, attempt: attempt, holder: ProcessMark(pid: 1, started: 1),
+            boot: ProcessMark.boot,
+            writtenAt: clock.source.elapsed() - ago, time: clock.now)
     }
 
     /// From here on reading works and no commit does: its lock cannot be taken.

@@ -12,17 +12,15 @@ struct RotationJournalTests {
     private static func withRecord(_ body: (VaultHome, RotationJournal) async throws -> Void) async throws {
         try await VaultHome.withVault { home in
             let journal = try await home.open().journal
-            let nonce = try journal.prepare(accountId(1), tokenSizes: 100)
-            try journal.write(demoBundle(1, access: "new", refresh: "next", generation: 2), spentFingerprint: "spent", nonce: nonce)
+            let intent = demoIntent("spent")
+            try journal.begin(intent, accountId(1), tokenSizes: 100)
+            try journal.write(demoBundle(1, access: "new", refresh: "next", generation: 2), for: intent)
             try await body(home, journal)
         }
     }
 
     private static func read(_ journal: RotationJournal, _ number: Int = 1) throws -> (contents: BundleContents, spent: String)? {
-        switch try journal.read(accountId(number)) {
-        case .some(let result): (BundleContents(result.bundle), result.spentFingerprint)
-        case .none: nil
-        }
+        try journal.read(accountId(number)).map { (BundleContents($0.bundle), $0.spentFingerprint) }
     }
 
     @Test("What was written is read back, also by another process's journal")
@@ -48,7 +46,7 @@ struct RotationJournalTests {
             let journal = try await home.open().journal
             #expect(try Self.read(journal) == nil)
             #expect(try !journal.isPending(accountId(1)))
-            _ = try journal.prepare(accountId(1), tokenSizes: 100)
+            try journal.begin(demoIntent(), accountId(1), tokenSizes: 100)
             #expect(try Self.read(journal) == nil)
             #expect(try !journal.isPending(accountId(1)))
             // Room for the largest body that is read (64 KiB), what is kept of the old tokens, and the sealing.
@@ -61,11 +59,12 @@ struct RotationJournalTests {
     func space(_ size: Int) async throws {
         try await VaultHome.withVault { home in
             let journal = try await home.open().journal
-            let nonce = try journal.prepare(accountId(1), tokenSizes: size)
+            let intent = demoIntent()
+            try journal.begin(intent, accountId(1), tokenSizes: size)
             let before = try #require(home.folder.read(Self.file)).count
             let inode = home.folder.inode(of: Self.file)
             let token = String(repeating: "t", count: size)
-            try journal.write(demoBundle(1, access: token, refresh: "r", generation: 2), spentFingerprint: "s", nonce: nonce)
+            try journal.write(demoBundle(1, access: token, refresh: "r", generation: 2), for: intent)
             #expect(home.folder.read(Self.file)?.count == before)
             #expect(home.folder.inode(of: Self.file) == inode)
             #expect(try Self.read(journal)?.contents.access == token)
@@ -78,7 +77,7 @@ struct RotationJournalTests {
             let record = try #require(home.folder.read(Self.file))
             let length = record[4096 + 16..<4096 + 20].reduce(0) { $0 << 8 | Int($1) }
             let end = 4096 + 52 + length
-            let places = Array(0..<48) + Array(4096..<4096 + 300) + Array(stride(from: 4396, to: end, by: 13)) + [end - 1]
+            let places = Array(0..<200) + Array(4096..<4096 + 300) + Array(stride(from: 4396, to: end, by: 13)) + [end - 1]
             for place in places {
                 var changed = record
                 changed[place] ^= 0x10
@@ -94,7 +93,7 @@ struct RotationJournalTests {
     func partlyWritten() async throws {
         try await Self.withRecord { home, journal in
             let record = try #require(home.folder.read(Self.file))
-            for length in [0, 1, 16, 47, 48, 4095, 4096, 4112, 4147, 4148, 4149, 4500] {
+            for length in [0, 1, 16, 47, 48, 81, 200, 4096, 4112, 4147, 4148, 4149, 4500] {
                 try home.folder.write(Array(record.prefix(length)), Self.file)
                 #expect(try Self.read(journal) == nil, "cut at \(length)")
                 try home.folder.write(record.prefix(length) + [UInt8](repeating: 0, count: record.count - length), Self.file)
@@ -106,7 +105,7 @@ struct RotationJournalTests {
     @Test("A result is bound to the nonce of its own request")
     func nonce() async throws {
         try await Self.withRecord { home, journal in
-            _ = try journal.prepare(accountId(1), tokenSizes: 100)
+            try journal.begin(demoIntent(), accountId(1), tokenSizes: 100)
             #expect(try Self.read(journal) == nil, "the next request has begun")
         }
     }
@@ -173,8 +172,9 @@ struct RotationJournalTests {
     func overwritten() async throws {
         try await Self.withRecord { _, journal in
             for (token, generation) in [(String(repeating: "x", count: 9000), 3), ("short", 4)] {
-                let nonce = try journal.prepare(accountId(1), tokenSizes: 9000)
-                try journal.write(demoBundle(1, access: token, generation: generation), spentFingerprint: "s\(generation)", nonce: nonce)
+                let intent = demoIntent("s\(generation)")
+                try journal.begin(intent, accountId(1), tokenSizes: 9000)
+                try journal.write(demoBundle(1, access: token, generation: generation), for: intent)
                 let found = try #require(try Self.read(journal))
                 #expect(found.contents.access == token && found.contents.facts.generation == generation && found.spent == "s\(generation)")
             }

@@ -91,9 +91,10 @@ struct SecretBundleTests {
             let tokens = ["access-token-canary-1234", "refresh-token-canary-5678"]
             let vault = try await home.open()
             try await vault.add(1, access: tokens[0], refresh: tokens[1])
-            let nonce = try vault.journal.prepare(accountId(1), tokenSizes: 100)
+            let intent = demoIntent("f")
+            try vault.journal.begin(intent, accountId(1), tokenSizes: 100)
             try vault.journal.write(
-                demoBundle(1, access: tokens[0], refresh: tokens[1], generation: 2), spentFingerprint: "f", nonce: nonce)
+                demoBundle(1, access: tokens[0], refresh: tokens[1], generation: 2), for: intent)
             let files = home.folder.allFiles()
             #expect(files.count >= 6)
             for (name, bytes) in files {
