@@ -50,14 +50,18 @@ package actor Vault {
     /// The vault as it is now, held so until the flight ends: a rekeying or a move before it is caught up with, one behind it
     /// waits. Take the account's lock first.
     package func beginFlight() async throws(VaultError) -> VaultFlight {
+        // The lock first: behind it nobody can change the vault while it is opened anew.
+        let lock = try await VaultLocks(paths: paths, time: time).take(.flight(.shared))
         let open = try await open()
         do throws(VaultError) {
-            return VaultFlight(vault: open, lock: try await open.flightLock())
+            try open.checkCurrent()
+            return VaultFlight(vault: open, lock: lock)
         } catch {
             guard error.code == .superseded else { throw error }
-            lock()
+            opening = nil
             let again = try await self.open()
-            return VaultFlight(vault: again, lock: try await again.flightLock())
+            try again.checkCurrent()
+            return VaultFlight(vault: again, lock: lock)
         }
     }
 

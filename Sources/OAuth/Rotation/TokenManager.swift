@@ -37,28 +37,35 @@ package actor TokenManager {
     package func token(
         _ account: AccountRecord, _ demand: Demand, client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
     ) async throws(OAuthError) -> HeldToken {
-        do throws(OAuthError) {
-            return try await fetch(account, demand, client)
-        } catch {
-            // Rekeyed or moved since it was opened, and nothing was sent: once more with the vault as it is now.
-            guard error.code == .vault(.superseded) else { throw error }
-            await vault.lock()
-            return try await fetch(account, demand, client)
+        var reopenings = 0
+        while true {
+            do throws(OAuthError) {
+                return try await fetch(account, demand, client)
+            } catch {
+                // Rekeyed or moved since it was opened, and nothing was sent: again with the vault as it is now.
+                guard error.code == .vault(.superseded), reopenings < TokenManager.mostReopenings else { throw error }
+                reopenings += 1
+                await vault.lock()
+            }
         }
     }
+
+    /// Somebody who rekeys in a loop is not waited for for ever.
+    private static let mostReopenings = 5
 
     private func fetch(
         _ account: AccountRecord, _ demand: Demand, _ client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
     ) async throws(OAuthError) -> HeldToken {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
-        let isPending = try await onVault { () throws(VaultError) in try open.journal.hasAnything(account.id) }
+        let mark = try await onVault { () throws(VaultError) in try open.journal.mark(account.id) }
         var seen: Int?
-        if !isPending {
+        if mark != .result {
             let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
             guard let bundle else { throw OAuthError.secretMissing(account) }
             let suspicion = try await onVault { () throws(VaultError) in try open.suspicion(bundle.facts) }
             // A vault that looks restored or copied is judged again under the lock: somebody may just have written it.
-            if suspicion == nil, case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum) {
+            if mark == .nothing, suspicion == nil, case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum)
+            {
                 return HeldToken(bundle)
             }
             seen = bundle.facts.generation

@@ -32,10 +32,11 @@ package struct Terminal: Sendable {
         let raw = unsafe clinux_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY, 0)
         guard raw >= 0 else { return nil }
         let terminal = Descriptor(owning: raw)
-        let prompt = Array(question.utf8)
-        try? terminal.writeAll(prompt.span, "/dev/tty")
+        // Before the question: turning the echo off drops what was typed already, and it must not show either.
         guard clinux_echo_off(terminal.raw) == 0 else { return nil }
         defer { clinux_echo_restore() }
+        let prompt = Array(question.utf8)
+        try? terminal.writeAll(prompt.span, "/dev/tty")
         return readLine(from: terminal.raw)
     }
 

@@ -124,15 +124,20 @@ package struct RotationJournal: Sendable {
         }
     }
 
-    /// Whether there may be a RESULT or an INTENT, and so something that comes before a fresh token: one small read, no key needed.
-    package func hasAnything(_ accountId: String) throws(VaultError) -> Bool {
+    /// What the record looks like before anything of it is checked.
+    package enum Mark: Sendable {
+        case nothing, intent, result
+    }
+
+    /// Whether there may be something that comes before a fresh token: one small read, no key needed.
+    package func mark(_ accountId: String) throws(VaultError) -> Mark {
         try translating { () throws(FileError) in
-            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return false }
+            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return .nothing }
             let head = try file.read(count: BlockFile.blockSize + RotationJournal.resultMagic.count, at: 0)
             return head.withBytes { bytes in
-                guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return false }
-                return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span)
-                    || constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span)
+                guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return .nothing }
+                if constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span) { return .result }
+                return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span) ? .intent : .nothing
             }
         }
     }

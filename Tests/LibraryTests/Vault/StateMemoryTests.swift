@@ -124,7 +124,7 @@ struct StateMemoryTests {
         try await VaultHome.withVault { home in
             try await home.open().add(1)
             try StateMemory(paths: home.paths, vaultId: try await home.open().id).write(
-                .init(state: SealedState(generation: 2, sha256: "of a file that is gone")))
+                .init(state: SealedState(generation: 2, sha256: "another")))
             #expect(try await home.open().suspicion(nil)?.code == .rollbackSuspected)
         }
     }
