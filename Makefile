@@ -39,6 +39,7 @@ bench: test-dependencies
 # What needs no build: the layout's rules and the formatter.
 check:
 	scripts/check-layout
+	scripts/check-docs
 	swift format lint --strict --recursive Sources Tests Package.swift
 
 lint: check

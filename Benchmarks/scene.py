@@ -45,9 +45,8 @@ class Home:
 
     def copy(self, folder: pathlib.Path) -> "Home":
         shutil.copytree(self.folder, folder)
-        home = Home(folder, self.agent)
         # auth.json names the key file by its absolute path, under a seal: the copy uses the same one.
-        return home
+        return Home(folder, self.agent)
 
     def configure(self, base: str) -> None:
         path = self.folder / "config/ai-usage-agent/config.json"

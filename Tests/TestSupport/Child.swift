@@ -124,14 +124,18 @@ package final class Child: Sendable {
 
     /// Waits until the process has ended or the time is over.
     package func end(within patience: Duration) async -> Bool {
+        let isLate = Guarded(false)
         let timer = Task {
             try await Task.sleep(for: patience)
+            isLate.withLock { $0 = true }
             self.wakeAll()
         }
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
-                if state.ending == nil { state.waiters.append(Waiter(isSatisfied: { _, _, _ in false }, continuation: continuation)) }
-                return state.ending != nil
+                // A short time may be over before anybody waits.
+                if state.ending != nil || isLate.withLock({ $0 }) { return true }
+                state.waiters.append(Waiter(isSatisfied: { _, _, _ in false }, continuation: continuation))
+                return false
             }
             if isOver { continuation.resume() }
         }

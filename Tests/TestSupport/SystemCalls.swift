@@ -34,11 +34,24 @@ package struct SystemCalls: Sendable {
 
     /// One place at which a program can be met: the n-th call of that name in any of its threads.
     package struct Point: Sendable, Hashable, CustomStringConvertible {
-        package let name: String
+        fileprivate let names: [String]
         package let number: Int
-        package var description: String { "\(name) \(number)" }
+        /// Counts only calls with that argument.
+        fileprivate let argument: String?
 
-        package init(_ name: String, _ number: Int) { (self.name, self.number) = (name, number) }
+        package init(_ name: String, _ number: Int) { (names, self.number, argument) = ([name], number, nil) }
+
+        private init(_ names: [String], to argument: String) { (self.names, number, self.argument) = (names, 1, argument) }
+
+        /// Where a file gets its name, whichever call the C library makes of it.
+        package static func rename(to name: String) -> Point { Point(["renameat", "renameat2"], to: name) }
+
+        package var description: String { argument.map { "renaming to \($0)" } ?? "\(names[0]) \(number)" }
+
+        package func isMet(by call: Call?) -> Bool { call.map { names.contains($0.name) && $0.text.contains(argument ?? "") } ?? false }
+
+        /// Whether nothing but a look was taken there.
+        package var isLook: Bool { names == SystemCalls.looks }
     }
 
     // MARK: - What goes before the program
@@ -47,16 +60,18 @@ package struct SystemCalls: Sendable {
     package func watching(_ names: [String]) -> [String] { wrapper(names) }
 
     /// Ends the program, as by kill -9, where it is about to make that call.
-    package func killing(at point: Point) -> [String] { wrapper([point.name], "SIGKILL", point.number) }
+    package func killing(at point: Point) -> [String] { wrapper(point.names, "SIGKILL", point) }
 
     /// Halts the program right after that call, until `go` is called.
-    package func halting(after point: Point) -> [String] { wrapper([point.name], "SIGSTOP", point.number) }
+    package func halting(after point: Point) -> [String] { wrapper(point.names, "SIGSTOP", point) }
 
-    private func wrapper(_ names: [String], _ signal: String? = nil, _ number: Int = 0) -> [String] {
+    private func wrapper(_ names: [String], _ signal: String? = nil, _ point: Point? = nil) -> [String] {
         var line = [Program.find("strace") ?? "strace", "-f", "-o", trace]
         if names == SystemCalls.looks { line += folders.flatMap { ["-P", $0] } }
-        line += ["-e", "trace=" + names.map { "?" + $0 }.joined(separator: ",")]
-        if let signal, let name = names.first { line += ["-e", "inject=?\(name):signal=\(signal):when=\(number)"] }
+        if let argument = point?.argument { line += ["-P", argument] }
+        let calls = names.map { "?" + $0 }.joined(separator: ",")
+        line += ["-e", "trace=" + calls]
+        if let signal, let point { line += ["-e", "inject=\(calls):signal=\(signal):when=\(point.number)"] }
         return line
     }
 
@@ -96,19 +111,19 @@ package struct SystemCalls: Sendable {
         return calls().last { $0.text.hasSuffix("= ?") || $0.text.hasSuffix("<unfinished ...>") || $0.text.hasSuffix("= ? <unavailable>") }
     }
 
-    /// The process that halts; nil if none does.
-    private func halted() -> Int32? {
-        lines().first { $0.hasSuffix("--- stopped by SIGSTOP ---") }.flatMap { $0.split(separator: " ").first }.flatMap { Int32($0) }
+    /// The threads that halted, now or before.
+    private func halted() -> Set<Int32> {
+        Set(lines().filter { $0.hasSuffix("--- stopped by SIGSTOP ---") }.compactMap { Int32($0.prefix { $0.isNumber }) })
     }
 
-    package var isHalted: Bool { halted() != nil }
+    package var isHalted: Bool { !halted().isEmpty }
 
     /// Waits until the program halts.
     ///
     /// - Returns: false if it ended without.
     package func halts(_ child: Child) async -> Bool {
-        while halted() == nil {
-            if child.hasEnded { return halted() != nil }
+        while !isHalted {
+            if child.hasEnded { return isHalted }
             await TimeSource.system.sleep(.milliseconds(2))
         }
         return true
@@ -117,7 +132,8 @@ package struct SystemCalls: Sendable {
     /// Lets a halted program go on, to its end: another of its threads may halt at its own n-th call.
     package func go(_ child: Child) async {
         while !child.hasEnded {
-            if let pid = halted() { kill(pid, SIGCONT) }
+            // One of them may be gone by now; each stands for its process.
+            for thread in halted() { kill(thread, SIGCONT) }
             _ = await child.end(within: .milliseconds(3))
         }
     }

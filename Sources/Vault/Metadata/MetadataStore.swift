@@ -6,6 +6,24 @@ package struct MetadataStore: Sendable {
 
     let paths: VaultPaths
     let time: TimeSource
+    /// What was read last. A refresh reads the file a dozen times and nearly always finds the same bytes: comparing them is
+    /// quick, understanding them is not.
+    private let last = Guarded<Reading?>(nil)
+
+    private final class Reading: Sendable {
+        let text: SecretBytes
+        let metadata: Metadata
+
+        init(_ text: consuming SecretBytes, _ metadata: Metadata) {
+            self.text = text
+            self.metadata = metadata
+        }
+    }
+
+    init(paths: VaultPaths, time: TimeSource) {
+        self.paths = paths
+        self.time = time
+    }
 
     /// The file's content; an absent file is an empty store.
     ///
@@ -25,9 +43,13 @@ package struct MetadataStore: Sendable {
             if error.kind == .notFound { return Metadata() }
             throw VaultError(error)
         }
-        return try content.withBytes { (text) throws(VaultError) in
+        if let last = last.withLock({ $0 }), SecretBytes.equal(last.text, content) { return last.metadata }
+        let metadata = try content.withBytes { (text) throws(VaultError) in
             try Metadata(parsing: text, path: directory.file(MetadataStore.fileName))
         }
+        let reading = Reading(content, metadata)
+        last.withLock { $0 = reading }
+        return metadata
     }
 
     /// Reads, changes and durably replaces the file under the metadata lock; an unchanged content is not written.

@@ -18,8 +18,6 @@ struct IdentityMoveTests {
             // The key file is the person's to remove.
             try scene.home.delete(scene.home.keyFile)
             #expect(try await scene.run("token", "codex", "--json").errorCode == "vault_locked")
-            let opened = await scene.finish(try scene.start(["token", "codex", "--passphrase-fd", "3"], descriptors: [3: passphrase]))
-            #expect(opened.text == token, "\(opened)")
             let again = await scene.finish(
                 try scene.start(
                     ["vault", "migrate", "--to", "file", "--identity", "passphrase", "--passphrase-fd", "3", "--json"],

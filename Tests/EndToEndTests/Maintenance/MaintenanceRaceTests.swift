@@ -37,14 +37,14 @@ struct MaintenanceRaceTests {
     private static let people = (1...8).map { "p\($0)" }
 
     /// One account's part: refreshes, tokens, a logout and a login, each of which may be told to come again.
-    private func live(_ scene: Scene, _ person: String, _ rounds: Int) async throws {
+    private func live(_ scene: Scene, _ person: String, _ rounds: Int, logsIn: Bool) async throws {
         let account = ["--account", "\(person)@example.org"]
         for round in 0..<rounds {
             for command in [["auth", "refresh", "codex"], ["token", "codex"]] {
                 let outcome = try await scene.run(command + account)
                 #expect(Scene.isDoneOrBusy(outcome), "\(outcome)")
             }
-            guard round == rounds - 1 else { continue }
+            guard logsIn, round == rounds - 1 else { continue }
             let logout = try await scene.run(["auth", "logout", "codex"] + account)
             #expect(Scene.isDoneOrBusy(logout), "\(logout)")
             let login = try await scene.startLogin("codex")
@@ -61,7 +61,7 @@ struct MaintenanceRaceTests {
             let changes = try await withThrowingTaskGroup(of: Int.self) { group in
                 group.addTask {
                     var count = 0
-                    while !done.withLock({ $0 }) || count < 2 {
+                    while !done.withLock({ $0 }) || count < 1 {
                         for line in storm.lines(count) {
                             let outcome = await scene.finish(
                                 try scene.start(line, descriptors: [3: Array(VaultKind.firstPassphrase.utf8)]))
@@ -72,17 +72,20 @@ struct MaintenanceRaceTests {
                     return count
                 }
                 group.addTask {
+                    // Also when one of them fails: the other task would go on for ever.
+                    defer { done.withLock { $0 = true } }
                     try await withThrowingTaskGroup(of: Void.self) { group in
-                        for person in people { group.addTask { try await self.live(scene, person, rounds) } }
+                        for person in people {
+                            group.addTask { try await self.live(scene, person, rounds, logsIn: storm != .passphrase || Soak.isOn) }
+                        }
                         try await group.waitForAll()
                     }
-                    done.withLock { $0 = true }
                     return 0
                 }
                 return try await group.reduce(0, +)
             }
             Soak.report("\(storm.rawValue): \(changes) changes while \(people.count) processes worked")
-            #expect(changes >= 2)
+            #expect(changes >= 1)
             #expect(try scene.leftovers() == [])
             try await expectSealedToNow(scene, storm.kind)
             let list = try await scene.require("auth", "list", "--json").json["accounts"].array ?? []
@@ -105,7 +108,7 @@ struct MaintenanceRaceTests {
     }
 
     @Test("lose no token and are met by nothing but \"busy\"")
-    func rekey() async throws { try await storm(.rekey, people: Self.people, rounds: Soak.isOn ? 12 : 3) }
+    func rekey() async throws { try await storm(.rekey, people: Self.people, rounds: Soak.isOn ? 12 : 2) }
 
     @Test("behind a passphrase, too")
     func passphrase() async throws {
@@ -116,6 +119,6 @@ struct MaintenanceRaceTests {
         "with a keyring, too", .enabled(if: KeyringSession.isPossible, "the keyring's programs are missing (make test installs them)"),
         arguments: [Storm.rekeyKeyring, .migrate])
     func keyring(_ storm: Storm) async throws {
-        try await self.storm(storm, people: Self.people, rounds: Soak.isOn ? 8 : 2)
+        try await self.storm(storm, people: Self.people, rounds: Soak.isOn ? 8 : 1)
     }
 }

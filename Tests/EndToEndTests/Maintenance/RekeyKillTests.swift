@@ -31,11 +31,13 @@ struct RekeyKillTests {
             for (index, point) in points.enumerated() {
                 let calls = SystemCalls(scene.home, "kill-\(index)")
                 let outcome = try await scene.run("vault", "rekey", through: calls.killing(at: point))
-                if outcome.ending == .signalled(SIGKILL), calls.cutCall()?.name == point.name { met += 1 }
+                if outcome.ending == .signalled(SIGKILL), point.isMet(by: calls.cutCall()) { met += 1 }
                 let place = "killed at \(point): \(calls.cutCall()?.text ?? "not at all")"
                 // The commonest command first: it takes no lock of the vault, and must find its way through what is left.
                 let served = try await scene.run("token", "codex")
                 #expect(served.status == 0 && served.text == token, "\(place): \(served)")
+                // A look changes nothing: what is there is what was there at the change before it.
+                guard Soak.isOn || !point.isLook else { continue }
                 #expect(try await scene.contents() == before, "\(place)")
                 let again = try await scene.run("vault", "rekey")
                 #expect(again.status == 0, "\(place): \(again)")
@@ -50,20 +52,21 @@ struct RekeyKillTests {
 
     private static let second = "another horse and battery"
 
-    /// Each opening costs half a second of scrypt: where nothing was renamed since the place before, the outcome is the same.
+    /// Each opening costs half a second of scrypt, so that only `make soak` has the time for every place.
     @Test("behind a passphrase, it opens with the old one or the new one, time after time", arguments: ["rekey", "change-passphrase"])
     func passphrase(_ command: String) async throws {
         try await VaultKind.passphrase.with(["ada"]) { scene, _ in
-            let token = try await scene.require("token", "codex").text
+            let token = try #require(try await scene.provider.tokens().first)
             func line(to passphrase: String) -> ([String], [Int32: [UInt8]]) {
                 (["vault", command, "--new-passphrase-fd", "3"], [3: Array(passphrase.utf8)])
             }
-            let (first, again) = line(to: VaultKind.firstPassphrase)
-            let all = try await points(scene, first, again)
-            // The last three renames of a rekeying: auth.json, the store's name, the key's. Of a new passphrase: only the key's.
-            let renames = all.filter { $0.name.hasPrefix("rename") }.suffix(command == "rekey" ? 3 : 1)
-            let end = all.last { $0.name == "fsync" }
-            let points = Soak.isOn ? all : Array(renames) + (command == "rekey" ? [] : [end].compactMap { $0 })
+            // Of a rekeying: before auth.json, and between it and the names. Of a new passphrase: before the only name.
+            var points: [SystemCalls.Point] =
+                command == "rekey" ? [.rename(to: "auth.json"), .rename(to: "secrets.age")] : [.rename(to: "identity.age")]
+            if Soak.isOn {
+                let (arguments, descriptors) = line(to: VaultKind.firstPassphrase)
+                points = try await self.points(scene, arguments, descriptors)
+            }
             var current = VaultKind.firstPassphrase
             var met = 0
             var changed = 0
@@ -73,7 +76,7 @@ struct RekeyKillTests {
                 let (arguments, descriptors) = line(to: next)
                 let outcome = await scene.finish(
                     try scene.start(arguments, descriptors: descriptors, through: calls.killing(at: point)))
-                if outcome.ending == .signalled(SIGKILL), calls.cutCall()?.name == point.name { met += 1 }
+                if outcome.ending == .signalled(SIGKILL), point.isMet(by: calls.cutCall()) { met += 1 }
                 var opened: String?
                 for passphrase in [next, current] where opened == nil {
                     try VaultKind.setPassphrase(passphrase, scene)
@@ -91,7 +94,8 @@ struct RekeyKillTests {
             }
             #expect(met * 10 >= points.count * 9, "\(met) of \(points.count) met a running \(command)")
             Soak.report("kills in vault \(command) (passphrase): \(met) of \(points.count) places, \(changed) after the change")
-            #expect(changed > 0 && changed < points.count, "both sides of the change were met: \(changed)")
+            #expect(changed > 0 && (changed < points.count || command != "rekey"), "both sides of the change were met: \(changed)")
+            guard Soak.isOn else { return }
             let (arguments, descriptors) = line(to: current)
             let finished = await scene.finish(try scene.start(arguments, descriptors: descriptors))
             #expect(finished.status == 0, "\(finished)")

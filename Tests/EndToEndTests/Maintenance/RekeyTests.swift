@@ -26,7 +26,9 @@ struct RekeyTests {
 
     @Test("keeps every token, changes the key, and leaves nothing that the old key opens", arguments: Way.allCases)
     func rekey(_ way: Way) async throws {
-        try await way.kind.with { scene, _ in
+        // Each opening behind a passphrase costs half a second.
+        let people = way.kind == .passphrase ? ["ada"] : ["ada", "bob"]
+        try await way.kind.with(people) { scene, _ in
             let before = try await scene.contents()
             let recipient = try #require(try scene.recipient())
             let oldSealed = try scene.home.read(scene.home.sealedFile)
@@ -41,7 +43,7 @@ struct RekeyTests {
             let outcome = await scene.finish(try scene.start(line, descriptors: [3: Array(Self.newPassphrase.utf8)]))
             #expect(outcome.status == 0, "\(outcome)")
             if way == .newPassphrase { try VaultKind.setPassphrase(Self.newPassphrase, scene) }
-            #expect(outcome.json["accounts"] == 2)
+            #expect(outcome.json["accounts"].number?.integer == people.count)
             #expect(try scene.recipient() == outcome.json["recipient"].string && outcome.json["recipient"].string != recipient)
             #expect((outcome.json["warning"].string ?? "").contains(scene.home.keyFile) == (way == .anotherKeyFile), "\(outcome)")
             #expect(try scene.leftovers() == [])
@@ -59,7 +61,7 @@ struct RekeyTests {
                 #expect(try await AgeKey(of: oldKey).open(scene.home.sealedFile).status != 0, "the old key opens nothing new")
             }
 
-            try await scene.refreshAll(["ada", "bob"])
+            try await scene.refreshAll(people)
             #expect(try await scene.provider.statistics()["refused"] == 0)
 
             // Somebody puts the file of before the rekeying back.
@@ -168,7 +170,7 @@ struct RekeyTests {
             try await scene.require("vault", "export", "--recipient", key.recipient, "--output", file)
             // Killed where the refresh is about to replace secrets.age: its result is in the journal by then.
             let calls = SystemCalls(scene.home)
-            let killed = try await scene.run("auth", "refresh", "codex", through: calls.killing(at: .init("renameat", 1)))
+            let killed = try await scene.run("auth", "refresh", "codex", through: calls.killing(at: .rename(to: "secrets.age")))
             #expect(calls.cutCall()?.text.contains("secrets.age") == true, "\(killed)")
             let stores = scene.home.stores()
             let line: [String] =

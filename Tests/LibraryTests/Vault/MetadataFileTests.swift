@@ -168,6 +168,28 @@ struct MetadataFileTests {
         }
     }
 
+    @Test("A store that has read the file before sees every change of it, also one in place that changes no length")
+    func readAgain() async throws {
+        try await VaultHome.withVault { home in
+            try await home.open().add(1)
+            let store = home.store
+            let before = try store.read()
+            #expect(try store.read() == before)
+            let text = String(decoding: try #require(home.folder.read(VaultHome.metadataFile)), as: UTF8.self)
+            try #require(text.contains("key-1"))
+            try home.folder.write(text.replacing("key-1", with: "key-2"), VaultHome.metadataFile)
+            #expect(try store.read().accounts.map(\.accountKey) == ["key-2"])
+            try home.folder.write(text.dropLast(2) + "  ", VaultHome.metadataFile)
+            #expect(await vaultError { _ = try store.read() }?.code == .corrupt)
+            try home.folder.write(text, VaultHome.metadataFile, mode: 0o644)
+            #expect(await vaultError { _ = try store.read() }?.code == .corrupt, "others may write it")
+            try home.folder.write(text, VaultHome.metadataFile)
+            #expect(try store.read() == before)
+            try await store.update { $0.pins["demo"] = accountId(1) }
+            #expect(try store.read().pins == ["demo": accountId(1)])
+        }
+    }
+
     @Test("Removing an account removes what points at it")
     func removal() {
         var metadata = Metadata()
