@@ -5,10 +5,17 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define APPLICATION "ai-usage-agent"
 #define FORMAT "1"
+#define TEST_FORMAT "test"
+#define TEST_PREFIX "canary-"
+// A test item is there for some milliseconds; one of this age was left by a test that was killed.
+#define TEST_SECONDS 60
+// Questions on their way at once. A bus counts the answers that it owes (dbus-daemon: 50,000; others fewer).
+#define QUESTIONS 64
 
 struct ckeyring {
     SecretService *service;
@@ -38,7 +45,8 @@ static GHashTable *attributes(const char *reference) {
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
     g_hash_table_insert(table, (gpointer)"app", (gpointer)APPLICATION);
     if (reference != NULL) {
-        g_hash_table_insert(table, (gpointer)"v", (gpointer)FORMAT);
+        bool is_test = g_str_has_prefix(reference, TEST_PREFIX);
+        g_hash_table_insert(table, (gpointer)"v", (gpointer)(is_test ? TEST_FORMAT : FORMAT));
         g_hash_table_insert(table, (gpointer)"ref", (gpointer)reference);
     }
     return table;
@@ -213,16 +221,95 @@ ckeyring_result ckeyring_delete(ckeyring *keyring, const char *reference, ckeyri
     return result;
 }
 
-ckeyring_result ckeyring_list(ckeyring *keyring, ckeyring_reference each_reference, void *context, ckeyring_reason *reason) {
-    GList *items;
-    ckeyring_result result = search(keyring, NULL, SECRET_SEARCH_NONE, &items, reason);
-    if (result != CKEYRING_OK) return result;
+void ckeyring_sweep(ckeyring *keyring) {
+    GHashTable *table = attributes(NULL);
+    g_hash_table_insert(table, (gpointer)"v", (gpointer)TEST_FORMAT);
+    GList *items = secret_service_search_sync(keyring->service, NULL, table, SECRET_SEARCH_ALL, NULL, NULL);
+    g_hash_table_unref(table);
     for (GList *each = items; each != NULL; each = each->next) {
-        GHashTable *table = secret_item_get_attributes(each->data);
-        const char *reference = g_hash_table_lookup(table, "ref");
-        if (reference != NULL) each_reference(context, reference);
-        g_hash_table_unref(table);
+        guint64 made = secret_item_get_created(each->data);
+        if (made + TEST_SECONDS < (guint64)time(NULL)) secret_item_delete_sync(each->data, NULL, NULL);
     }
     g_list_free_full(items, g_object_unref);
-    return CKEYRING_OK;
+}
+
+// The questions for the attributes of many items, of which a few are on their way at a time: libsecret's own search asks one
+// after the other, which takes seconds for a thousand items.
+typedef struct {
+    ckeyring *keyring;
+    char **paths;
+    size_t next, pending;
+    ckeyring_reference each;
+    void *context;
+    GError *error;
+} questions;
+
+static void ask_more(questions *all);
+
+static bool is_gone(const GError *error) {
+    // gnome-keyring's own name for it, and those of services on other frameworks.
+    char *name = g_dbus_error_get_remote_error(error);
+    bool gone = g_strcmp0(name, "org.freedesktop.Secret.Error.NoSuchObject") == 0 ||
+                g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) ||
+                g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+    g_free(name);
+    return gone;
+}
+
+static void answered(GObject *source, GAsyncResult *result, gpointer context) {
+    questions *all = context;
+    GError *error = NULL;
+    GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    all->pending--;
+    if (reply != NULL) {
+        GVariant *value = NULL;
+        const char *reference = NULL;
+        g_variant_get(reply, "(v)", &value);
+        if (g_variant_is_of_type(value, G_VARIANT_TYPE("a{ss}")) && g_variant_lookup(value, "ref", "&s", &reference))
+            all->each(all->context, reference);
+        g_variant_unref(value);
+        g_variant_unref(reply);
+    } else if (is_gone(error) || all->error != NULL) {
+        // Removed since it was listed.
+        g_error_free(error);
+    } else {
+        all->error = error;
+    }
+    ask_more(all);
+}
+
+static void ask_more(questions *all) {
+    GDBusProxy *service = G_DBUS_PROXY(all->keyring->service);
+    for (; all->error == NULL && all->pending < QUESTIONS && all->paths[all->next] != NULL; all->next++, all->pending++)
+        g_dbus_connection_call(g_dbus_proxy_get_connection(service), g_dbus_proxy_get_name(service), all->paths[all->next],
+                               "org.freedesktop.DBus.Properties", "Get",
+                               g_variant_new("(ss)", "org.freedesktop.Secret.Item", "Attributes"), G_VARIANT_TYPE("(v)"),
+                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, answered, all);
+}
+
+ckeyring_result ckeyring_list(ckeyring *keyring, ckeyring_reference each_reference, void *context, ckeyring_reason *reason) {
+    GError *error = NULL;
+    char **unlocked = NULL, **locked = NULL;
+    GHashTable *table = attributes(NULL);
+    gboolean found = secret_service_search_for_dbus_paths_sync(keyring->service, NULL, table, NULL, &unlocked, &locked, &error);
+    g_hash_table_unref(table);
+    if (!found) return failed(reason, error, "the Secret Service cannot be searched");
+    questions all = {.keyring = keyring, .each = each_reference, .context = context};
+    char **lists[] = {unlocked, locked};
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        all.paths = lists[i];
+        all.next = 0;
+        if (all.paths == NULL) continue;
+        count += g_strv_length(all.paths);
+        ask_more(&all);
+        while (all.pending > 0) g_main_context_iteration(NULL, TRUE);
+    }
+    g_strfreev(unlocked);
+    g_strfreev(locked);
+    if (all.error != NULL) return failed(reason, all.error, "");
+    if (count > 0) return CKEYRING_OK;
+    // Only an unlocked keyring may say that something is not there.
+    ckeyring_result state = ckeyring_state(keyring, reason);
+    return state == CKEYRING_OK ? CKEYRING_ABSENT : state;
 }

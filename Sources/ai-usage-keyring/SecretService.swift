@@ -122,6 +122,7 @@ import Platform
         else {
             return reply(.unavailable, "the keyring did not give back what was written to it")
         }
+        unsafe ckeyring_sweep(keyring)
         return reply(.done, nil)
     }
 

@@ -45,6 +45,8 @@ ckeyring_result ckeyring_put(ckeyring *_Nonnull keyring, const char *_Nonnull re
                              const uint8_t *_Nonnull bytes, size_t count, ckeyring_reason *_Nonnull reason);
 /// Removes every item with that reference; ABSENT if there was none.
 ckeyring_result ckeyring_delete(ckeyring *_Nonnull keyring, const char *_Nonnull reference, ckeyring_reason *_Nonnull reason);
+/// Removes the test items (references that begin with "canary-") that a killed test left behind a minute ago or more.
+void ckeyring_sweep(ckeyring *_Nonnull keyring);
 /// The references of all items of this program, once for each item.
 ckeyring_result ckeyring_list(ckeyring *_Nonnull keyring, ckeyring_reference _Nonnull each, void *_Nullable context,
                               ckeyring_reason *_Nonnull reason);
