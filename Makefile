@@ -22,12 +22,12 @@ test: test-dependencies check
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
 
-# The long form of what make test does in short: thousands of kills, every history of a rotation.
+# The long form of what make test does in short: thousands of kills, every call, every history of a rotation.
 soak: test-dependencies
 	$(SWIFT_RELEASE) --product ai-usage-agent
 	$(SWIFT_RELEASE) --product ai-usage-keyring
 	swift build --build-tests
-	AUA_SOAK=1 AUA_LEAST_TESTS=3 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests'
+	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests'
 
 # Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
 bench: test-dependencies

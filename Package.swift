@@ -64,7 +64,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Platform"],
+            dependencies: [
+                "TestSupport", "Agent", "OAuth", "Vault", "Platform",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["Servers"]
         ),
     ],

@@ -259,21 +259,7 @@ package final class OpenVault: Sendable {
         try checkCurrent()
         if let suspicion = try suspicion(bundle.facts) { throw suspicion }
         let state = try await backend.put(bundle)
-        guard try await isStored(bundle) else {
-            if backend is KeyringBackend { throw VaultError.forgetfulKeyring(for: .vault) }
-            throw VaultError(.storage, "the secrets read back differ from what was written", remedy: "check the disk: dmesg")
-        }
         try await record(state, bundle.facts.accountId, bundle.facts.generation, change)
-    }
-
-    private func isStored(_ bundle: borrowing SecretBundle) async throws(VaultError) -> Bool {
-        do throws(VaultError) {
-            guard let stored = try await backend.get(bundle.facts.accountId) else { return false }
-            return SecretBundle.equal(stored, bundle)
-        } catch {
-            if error.code == .corrupt, backend is KeyringBackend { return false }
-            throw error
-        }
     }
 
     /// Removes an account's secrets and then its metadata. The caller holds the account lock.

@@ -21,7 +21,25 @@ package struct JSONDocument: ~Copyable {
 
     /// The member of that name, nil if the node is no object or has none.
     package borrowing func member(_ name: String, of node: Node) -> Node? {
-        members(of: node).first { $0.name == name }?.value
+        guard tree.nodes[node.index].kind == .object else { return nil }
+        let wanted = Array(name.utf8)
+        let end = tree.nodes[node.index].next
+        var child = node.index + 1
+        while child < end {
+            let value = tree.nodes[child].next
+            if hasText(tree.nodes[child], wanted) { return Node(index: value) }
+            child = tree.nodes[value].next
+        }
+        return nil
+    }
+
+    private borrowing func hasText(_ node: JSONTree.Node, _ wanted: [UInt8]) -> Bool {
+        text.withBytes { text in
+            if node.hasEscapes { return JSONString.decode(text, node) == wanted }
+            guard node.end - node.start - 2 == wanted.count else { return false }
+            for index in wanted.indices where text[node.start + 1 + index] != wanted[index] { return false }
+            return true
+        }
     }
 
     /// The text at a path from the root; nil if nothing stands there or it is no string.

@@ -8,6 +8,7 @@ struct JSONReader {
 
     mutating func readDocument(_ text: Span<UInt8>) throws(JSONError) {
         guard UTF8Text.isValid(text) else { throw failure("not UTF-8", text) }
+        nodes.reserveCapacity(text.count / 64 + 16)
         skipSpace(text)
         try readValue(text, depth: 0)
         skipSpace(text)

@@ -39,7 +39,8 @@ package struct SecretBuffer: ~Copyable {
 
     /// Appends a byte until `count` is a multiple of `block`.
     package mutating func pad(to block: Int, with byte: UInt8) {
-        while count % block != 0 { append(byte) }
+        let missing = (block - count % block) % block
+        append([UInt8](repeating: byte, count: missing).span)
     }
 
     package borrowing func withBytes<R: ~Copyable, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
@@ -49,7 +50,7 @@ package struct SecretBuffer: ~Copyable {
 
     /// The bytes written so far as a secret of exactly that length.
     package consuming func finish() -> SecretBytes {
-        withBytes { SecretBytes(copying: $0) }
+        storage.truncated(to: count)
     }
 
     private mutating func reserve(_ more: Int) {

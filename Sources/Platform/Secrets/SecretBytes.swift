@@ -11,7 +11,7 @@ import Synchronization
 @safe package struct SecretBytes: ~Copyable, @unchecked Sendable {
     private let pages: UnsafeMutableRawBufferPointer
     /// The number of bytes of the secret (not of the pages).
-    package let count: Int
+    package private(set) var count: Int
 
     /// Zeroed memory for `count` bytes, filled by `body`.
     package init<E: Error>(count: Int, filledBy body: (inout MutableSpan<UInt8>) throws(E) -> Void) throws(E) {
@@ -58,6 +58,13 @@ import Synchronization
             start: pages.baseAddress!.assumingMemoryBound(to: UInt8.self), count: count)
         var span = unsafe buffer.mutableSpan
         return try body(&span)
+    }
+
+    /// The first bytes of it, in the same memory.
+    package consuming func truncated(to count: Int) -> SecretBytes {
+        precondition(count <= self.count)
+        self.count = count
+        return self
     }
 
     /// A second owner of the same bytes: deliberate, and easy to find in a review.

@@ -26,7 +26,18 @@ struct KeyringBackend: SecretsBackend {
             guard failure.code == .unavailable, let stored = try? await get(id), SecretBundle.equal(stored, bundle) else { throw failure }
             return nil
         }
+        guard try await isStored(bundle) else { throw VaultError.forgetfulKeyring(for: .vault) }
         return nil
+    }
+
+    private func isStored(_ bundle: borrowing SecretBundle) async throws(VaultError) -> Bool {
+        do throws(VaultError) {
+            guard let stored = try await get(bundle.facts.accountId) else { return false }
+            return SecretBundle.equal(stored, bundle)
+        } catch {
+            if error.code == .corrupt { return false }
+            throw error
+        }
     }
 
     func delete(_ accountId: String) async throws(VaultError) -> SealedState? {

@@ -71,8 +71,7 @@ struct SealedFileBackend: SecretsBackend {
         let record = try metadata.read().vault
         let store = try open()
         let generation = max(store.generation, highestKnown(record)) + 1
-        return try replace(
-            store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }, generation)
+        return try replace(store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in })
     }
 
     /// The store as it is, sealed to another identity with the next generation, for whoever puts it in force; nil before the
@@ -80,9 +79,10 @@ struct SealedFileBackend: SecretsBackend {
     func sealedAgain(_ keys: VaultKeys, machine: String) throws(VaultError) -> (bytes: [UInt8], state: SealedState)? {
         guard try metadata.read().vault?.sealedSha256 != nil else { return nil }
         let store = try open()
-        let generation = store.generation + 1
-        let bytes = store.sealed(leavingOut: [], vaultId: vaultId, machine: machine, generation: generation, keys: keys) { _ in }
-        return (bytes, SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(bytes.span).span)))
+        let sealed = store.sealed(
+            leavingOut: [], vaultId: vaultId, machine: machine, generation: store.generation + 1, keys: keys
+        ) { _ in }
+        return (sealed.bytes, sealed.state)
     }
 
     /// Forgets a file that auth.json does not name, so that a migration starts from nothing.
@@ -165,21 +165,24 @@ struct SealedFileBackend: SecretsBackend {
     private func write(_ accounts: [String], _ bundles: ((Span<UInt8>) -> Void) -> Void) throws(VaultError) -> SealedState? {
         let store = try open()
         if let suspicion = try suspicion() { throw suspicion }
-        let generation = store.generation + 1
         return try replace(
-            store.sealed(leavingOut: accounts, vaultId: vaultId, machine: machine, generation: generation, keys: keys, adding: bundles),
-            generation)
+            store.sealed(
+                leavingOut: accounts, vaultId: vaultId, machine: machine, generation: store.generation + 1, keys: keys, adding: bundles))
     }
 
-    private func replace(_ sealed: [UInt8], _ generation: Int) throws(VaultError) -> SealedState {
+    /// - Throws: `storage` also when what is read back is something else, or does not open: then nothing says that it is in force.
+    private func replace(_ sealed: borrowing SealedStore.Sealed) throws(VaultError) -> SealedState {
+        let bytes = sealed.bytes
         try translating { () throws(FileError) in
             try directory.sweepTemporaries(of: SealedFileBackend.fileName)
-            try directory.replace(SealedFileBackend.fileName, with: sealed.span)
+            try directory.replace(SealedFileBackend.fileName, with: bytes.span)
             // Whatever waited is older than this.
             try directory.remove(SealedFileBackend.waitingName)
         }
-        let state = SealedState(generation: generation, sha256: Hex.encode(SHA256.hash(sealed.span).span))
         judged.withLock { $0 = nil }
-        return state
+        guard let file = try read(), sealed.isWhole(in: file, keys.identity) else {
+            throw VaultError(.storage, "\(path) read back is not what was written", remedy: "check disk and memory: dmesg")
+        }
+        return sealed.state
     }
 }

@@ -106,7 +106,7 @@ struct SealedStore: ~Copyable {
     func sealed(
         leavingOut accounts: [String], vaultId: String, machine: String, generation: Int, keys: VaultKeys,
         adding: ((Span<UInt8>) -> Void) -> Void
-    ) -> [UInt8] {
+    ) -> Sealed {
         var body = SecretJSONWriter(capacity: 32768)
         body.member("format", .string(SealedStore.format))
         body.member("version", .number(JSONNumber(SealedStore.version)))
@@ -133,6 +133,29 @@ struct SealedStore: ~Copyable {
         var padded = SecretBuffer(capacity: text.count + SealedStore.block)
         padded.append(text)
         padded.pad(to: SealedStore.block, with: UInt8(ascii: " "))
-        return padded.withBytes { AgeFile.seal($0, to: [keys.recipient]) }
+        let plaintext = padded.finish()
+        let bytes = plaintext.withBytes { AgeFile.seal($0, to: [keys.recipient]) }
+        return Sealed(bytes: bytes, state: SealedState(generation: generation, bytes), plaintext: plaintext)
+    }
+
+    /// A generation of the store, ready to be written.
+    struct Sealed: ~Copyable {
+        let bytes: [UInt8]
+        let state: SealedState
+        private let plaintext: SecretBytes
+
+        fileprivate init(bytes: [UInt8], state: SealedState, plaintext: consuming SecretBytes) {
+            self.bytes = bytes
+            self.state = state
+            self.plaintext = plaintext
+        }
+
+        /// Whether a file opens to exactly what was to be written: the whole way, without taking the plaintext apart.
+        func isWhole(in file: borrowing SecretBytes, _ identity: borrowing AgeIdentity) -> Bool {
+            file.withBytes { file in
+                guard let opened = try? AgeFile.open(file, identity: identity) else { return false }
+                return SecretBytes.equal(opened, plaintext)
+            }
+        }
     }
 }

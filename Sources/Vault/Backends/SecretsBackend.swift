@@ -4,6 +4,10 @@ import Platform
 package struct SealedState: Sendable, Equatable {
     package let generation: Int
     package let sha256: String
+
+    init(generation: Int, sha256: String) { (self.generation, self.sha256) = (generation, sha256) }
+
+    init(generation: Int, _ file: [UInt8]) { self.init(generation: generation, sha256: Hex.encode(SHA256.hash(file.span).span)) }
 }
 
 /// Where the secret bundles are kept. One contract suite runs against every implementation.
@@ -13,7 +17,7 @@ package struct SealedState: Sendable, Equatable {
 package protocol SecretsBackend: Sendable {
     /// Nil when the account has no secrets here.
     func get(_ accountId: String) async throws(VaultError) -> SecretBundle?
-    /// Makes or replaces the account's bundle; durable when it returns.
+    /// Makes or replaces the account's bundle; durable, read back and compared when it returns.
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState?
     /// Every bundle there is.
     func getAll() async throws(VaultError) -> [BundleBox]

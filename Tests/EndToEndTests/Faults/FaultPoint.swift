@@ -21,7 +21,7 @@ struct FaultPoint: Sendable, CustomStringConvertible {
 
     static let watching = ["-e", "trace=file,desc,network"]
     /// More scenes than fit into `make test`.
-    static let isLong = ProcessInfo.processInfo.environment["AUA_SOAK"] != nil
+    static let isLong = Soak.isOn
 
     /// Every call of an undisturbed flight that can be told by its name and number.
     ///

@@ -23,6 +23,30 @@ struct RaceTests {
         }
     }
 
+    @Test("64 processes and 64 tasks of one more process make exactly one request and get the same token: 128 callers")
+    func processesAndTasks() async throws {
+        try await Scene.with(start: .vault) { scene in
+            try await scene.loginExpired()
+            let agent = try InProcess(scene.home.environment)
+            let children = try (0..<64).map { _ in try scene.start(["token", "codex"]) }
+            let answers = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<64 { group.addTask { try await agent.token("codex") } }
+                for child in children {
+                    group.addTask {
+                        let outcome = await child.finish()
+                        #expect(outcome.status == 0, "\(outcome)")
+                        return outcome.text
+                    }
+                }
+                return try await group.reduce(into: [String]()) { $0.append($1) }
+            }
+            #expect(answers.count == 128 && Set(answers).count == 1)
+            #expect(try await scene.provider.tokens().contains(answers.first ?? ""))
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["refreshRequests"] == 1 && statistics["rotations"] == 1, "\(statistics)")
+        }
+    }
+
     @Test("Refreshes, usage and lists at once spend no refresh token twice, and every process succeeds")
     func mixed() async throws {
         try await Scene.with { scene in

@@ -4,9 +4,6 @@ import Testing
 
 @Suite("kill -9 at random, against a server that ends a login at the second use of a token")
 struct KillSoakTests {
-    /// What `make soak` sets.
-    static let isLong = ProcessEnvironment.current()["AUA_SOAK"] != nil
-
     enum Grace: String, CaseIterable, Sendable {
         case some = "30"
         case none = "0"
@@ -16,13 +13,13 @@ struct KillSoakTests {
         "In a sealed file: no login is lost with grace, and without it only where the new token was on no disk", arguments: Grace.allCases)
     func file(_ grace: Grace) async throws {
         try await Scene.with(["--grace", grace.rawValue], start: .vault) { scene in
-            try await soak(scene, "file", grace, Self.isLong ? .init(refreshes: 5000, kills: 2500) : .init(refreshes: 250, kills: 125))
+            try await soak(scene, "file", grace, Soak.isOn ? .init(refreshes: 5000, kills: 2500) : .init(refreshes: 250, kills: 125))
         }
     }
 
     @Test(
         "In the desktop keyring: the same",
-        .enabled(if: isLong, "runs with make soak"),
+        .enabled(if: Soak.isOn, "runs with make soak"),
         .enabled(if: KeyringSession.isPossible, "needs dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool"),
         arguments: Grace.allCases)
     func keyring(_ grace: Grace) async throws {
