@@ -50,7 +50,7 @@ package struct ProviderCatalog: Sendable {
 
     /// Built-in and configured names, sorted.
     package var names: [String] {
-        Set(["codex"] + settings.keys).filter { $0 != "claude" && settings[$0]?.isEnabled ?? true }.sorted()
+        Set(["codex", "claude"] + settings.keys).filter { settings[$0]?.isEnabled ?? true }.sorted()
     }
 
     /// - Throws: `usage` for a name that nobody configured, `configurationInvalid` for one that is switched off or cannot work.
@@ -62,11 +62,7 @@ package struct ProviderCatalog: Sendable {
                 .configurationInvalid, "\(name) is switched off in config.json", remedy: "set providers.\(name).enabled to true")
         }
         if name == "codex" { return CodexProvider(found ?? ProviderSettings()) }
-        if name == "claude" {
-            throw OAuthError(
-                .configurationInvalid, "this version has no login for claude yet",
-                remedy: "codex and every OpenID server named in config.json work: ai-usage-agent config validate")
-        }
+        if name == "claude" { return ClaudeProvider(found ?? ProviderSettings()) }
         guard let found else {
             throw OAuthError(
                 .usage, "there is no provider \"\(TerminalText.escape(name, limit: 60))\"; known: \(names.joined(separator: ", "))",

@@ -7,6 +7,7 @@ struct Authorization: Sendable {
     let redirectURI: String
     /// Base64url of SHA-256 of the verifier (RFC 7636).
     let challenge: String
+    let state: String
 }
 
 /// The codes that were handed out: each good once, for 60 seconds.
@@ -60,6 +61,7 @@ extension Provider {
         guard let redirectURI = query["redirect_uri"], let address = WebAddress(redirectURI), !address.isSecure, address.isLoopback else {
             return page("redirect_uri must be http on this machine.")
         }
+        let isOpaque = request.path.hasPrefix(Provider.claudePrefix)
         func reply(_ fields: [(String, String)]) -> Reply {
             var fields = fields
             if let state = query["state"] { fields.append(("state", state)) }
@@ -81,8 +83,9 @@ extension Provider {
 
         let grant = Grant(
             person: person, clientID: clientID, scope: query["scope"] ?? "openid profile email offline_access",
-            nonce: query["nonce"], authenticated: TimeSource.system.now(), session: Random.uuid())
-        return reply([("code", authorizations.register(Authorization(grant: grant, redirectURI: redirectURI, challenge: challenge)))])
+            nonce: query["nonce"], authenticated: TimeSource.system.now(), session: Random.uuid(), isOpaque: isOpaque)
+        let authorization = Authorization(grant: grant, redirectURI: redirectURI, challenge: challenge, state: query["state"] ?? "")
+        return reply([("code", authorizations.register(authorization))])
     }
 
     /// An error that must not be sent to an unchecked redirect_uri (RFC 6749 section 4.1.2.1).

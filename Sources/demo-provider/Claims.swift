@@ -15,6 +15,8 @@ struct Grant: Sendable {
     let nonce: String?
     let authenticated: Timestamp
     let session: String
+    /// Tokens that say nothing, and whose owner the answer and the profile name.
+    var isOpaque = false
 }
 
 /// Makes tokens with the claims that Codex clients read (docs: OpenAI's access and id tokens).
@@ -26,11 +28,17 @@ struct TokenMint: Sendable {
     let expiresIn: Int
 
     func issue(_ grant: Grant) -> IssuedTokens {
+        if grant.isOpaque { return IssuedTokens(access: opaque("sk-ant-oat01-"), id: opaque("none-"), refresh: opaque("sk-ant-ort01-")) }
         let now = TimeSource.system.now()
         let access = jwt(accessClaims(grant, now))
         let random = Random.bytes(32)
         return IssuedTokens(
             access: access, id: jwt(idClaims(grant, now, access)), refresh: "rt_" + Base64.encode(random.span, .urlSafe))
+    }
+
+    private func opaque(_ prefix: String) -> String {
+        let random = Random.bytes(48)
+        return prefix + Base64.encode(random.span, .urlSafe)
     }
 
     private func accessClaims(_ grant: Grant, _ now: Timestamp) -> JSONValue {

@@ -34,6 +34,7 @@ final class Provider: Sendable {
         case "/backend-api/wham/usage", "/usage": get(request, answerUsage)
         case "/userinfo": get(request, answerUserInfo)
         case let path where path.hasPrefix("/demo/"): control(request)
+        case let path where path.hasPrefix(Provider.claudePrefix): answerClaude(request)
         default: .json(404, ["detail": "Not Found"])
         }
     }
@@ -45,11 +46,11 @@ final class Provider: Sendable {
         return .json(404, ["detail": "a redirect was followed"])
     }
 
-    private func get(_ request: Request, _ endpoint: (Request) -> Reply) -> Reply {
+    func get(_ request: Request, _ endpoint: (Request) -> Reply) -> Reply {
         request.method == "GET" ? endpoint(request) : Reply(status: 405).with("Allow", "GET")
     }
 
-    private func post(_ request: Request, _ endpoint: (Request) -> Reply) -> Reply {
+    func post(_ request: Request, _ endpoint: (Request) -> Reply) -> Reply {
         request.method == "POST" ? endpoint(request) : Reply(status: 405).with("Allow", "POST")
     }
 

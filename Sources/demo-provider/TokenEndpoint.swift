@@ -33,6 +33,8 @@ extension Provider {
 
     /// What a grant answers.
     private struct Granted {
+        /// Named in the answer where the tokens are opaque.
+        var owner: Person?
         let tokens: IssuedTokens
         let scope: String
         /// Whether the refresh token in it is new.
@@ -52,9 +54,9 @@ extension Provider {
         case "refresh_token":
             guard let token = fields["refresh_token"] else { throw .malformed("refresh_token is missing") }
             guard !token.isEmpty else { throw .emptyToken }
-            let (tokens, scope) = try families.refresh(token, clientID: clientID, rotating: rotating, as: stranger)
+            let (tokens, scope, owner) = try families.refresh(token, clientID: clientID, rotating: rotating, as: stranger)
             statistics.count(\.refreshGrants)
-            return Granted(tokens: tokens, scope: scope, isRotated: rotating)
+            return Granted(owner: owner, tokens: tokens, scope: scope, isRotated: rotating)
         case nil: throw .malformed("grant_type is missing")
         default: throw .unsupportedGrant
         }
@@ -80,12 +82,15 @@ extension Provider {
             }
             let (family, tokens) = families.begin(authorization.grant, as: stranger)
             authorizations.note(family: family, of: code)
-            return Granted(tokens: tokens, scope: authorization.grant.scope, isRotated: false)
+            let owner = authorization.grant.isOpaque ? stranger ?? authorization.grant.person : nil
+            if owner != nil, fields["state"] != authorization.state { throw .malformed("state is not the one of the login") }
+            return Granted(owner: owner, tokens: tokens, scope: authorization.grant.scope, isRotated: false)
         }
     }
 
     private func answer(_ granted: Granted) -> JSONValue {
-        [
+        if let owner = granted.owner { return claudeAnswer(granted.tokens, granted.scope, owner) }
+        return [
             "access_token": .string(granted.tokens.access),
             "id_token": .string(granted.tokens.id),
             "refresh_token": .string(granted.tokens.refresh),

@@ -81,33 +81,34 @@ final class TokenFamilies: Sendable {
     /// - Parameter rotating: false answers new access and id tokens only; the refresh token stays good.
     func refresh(
         _ token: String, clientID: String, rotating: Bool, as stranger: Person?
-    ) throws(Refusal) -> (tokens: IssuedTokens, scope: String) {
+    ) throws(Refusal) -> (tokens: IssuedTokens, scope: String, owner: Person?) {
         let now = TimeSource.system.elapsed()
-        let result: Result<(tokens: IssuedTokens, scope: String), Refusal> = state.withLock { state in
+        let result: Result<(tokens: IssuedTokens, scope: String, owner: Person?), Refusal> = state.withLock { state in
             guard let id = state.refreshTokens[token] else { return .failure(.unknownToken) }
             state.families[id].requests += 1
             let family = state.families[id]
             guard !family.isRevoked else { return .failure(.revoked) }
             guard family.grant.clientID == clientID else { return .failure(.otherClient) }
             let scope = family.grant.scope
+            let owner = family.grant.isOpaque ? stranger ?? family.grant.person : nil
             if token == family.latest.refresh {
                 state.families[id].latestSeen = true
                 var tokens = issue(family.grant, as: stranger, family: id, &state, rotating: rotating)
                 guard rotating else {
                     tokens.refresh = token
-                    return .success((tokens, scope))
+                    return .success((tokens, scope, owner))
                 }
                 state.families[id].spent = (token, now)
                 state.families[id].latest = tokens
                 state.families[id].latestSeen = false
                 state.families[id].rotations += 1
                 statistics.count(\.rotations)
-                return .success((tokens, scope))
+                return .success((tokens, scope, owner))
             }
             if let spent = family.spent, spent.token == token, isWithinGrace(family, spent.at, now) {
                 state.families[id].replays += 1
                 statistics.count(\.graceReplays)
-                return .success((family.latest, scope))
+                return .success((family.latest, scope, owner))
             }
             revoke(id, &state)
             return .failure(.reused)

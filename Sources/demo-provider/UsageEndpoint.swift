@@ -39,7 +39,7 @@ extension Provider {
     }
 
     /// Answers for the person that the bearer token stands for, or 401.
-    private func withPerson(_ request: Request, _ answer: (Person) -> Reply) -> Reply {
+    func withPerson(_ request: Request, _ answer: (Person) -> Reply) -> Reply {
         switch request.bearer.map(families.standing(of:)) {
         case .good(let person): answer(person)
         case .expired, nil: expired

@@ -60,12 +60,16 @@ package protocol IdentityReading: Sendable {
     func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity?
     /// Whether refreshed tokens name somebody else than the stored account; saying less is no contradiction.
     func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool
+    /// For opaque tokens: by what the token answer says beside them, and by the profile.
+    func identity(owner: JSONValue?, profile: JSONValue?) -> AccountIdentity?
 }
 
 extension IdentityReading {
     package func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool {
         identity(idToken: idToken, accessToken: accessToken).map { $0.accountKey != storedKey } ?? false
     }
+
+    package func identity(owner: JSONValue?, profile: JSONValue?) -> AccountIdentity? { nil }
 }
 
 /// This program as one server knows it. Everything a vendor does differently is data here, not code elsewhere.
@@ -89,6 +93,14 @@ package struct OAuthClient: Sendable {
     package var treats401AsRefusal = false
     /// RFC 7009 wants a form; some servers want JSON.
     package var revokesWithJSON = false
+    /// RFC 6749 wants forms at the token endpoint; some servers want JSON objects, the exchange's with the state in it.
+    package var sendsJSON = false
+    /// Where the server shows the code for copying: the redirect when nothing listens here. Nil: the listener's own address.
+    package var codePage: WebAddress?
+    /// The tokens are opaque: whose they are is said by the token answer and the profile endpoint.
+    package var asksProfile = false
+    /// For people, where no client id is configured and none may be shipped.
+    package var whyNoClientId: String?
     package let identityReader: any IdentityReading
 
     package init(

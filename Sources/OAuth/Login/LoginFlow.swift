@@ -53,7 +53,9 @@ package struct LoginFlow: Sendable {
         let endpoints = try client.knownEndpoints()
         let listener = options.manual ? nil : try bind(client, options, presenter)
         let port = listener?.port ?? options.port ?? client.redirect.ports.first ?? LoginFlow.pastePort
-        let request = AuthorizationRequest(client: client, redirectURI: client.redirect.uri(port: port))
+        // A page that shows the code is kinder than one that does not load.
+        let page = listener == nil ? client.codePage : nil
+        let request = AuthorizationRequest(client: client, redirectURI: page?.description ?? client.redirect.uri(port: port))
         let fields = CallbackFields(state: request.state, issuer: client.issuer, issuerIsRequired: endpoints.sendsIssuer)
         listener?.start(client.redirect, fields, serverOrigin: endpoints.authorization.origin)
         await presenter.present(url: try request.url(), redirect: request.redirectURI, isListening: listener != nil)
@@ -61,7 +63,8 @@ package struct LoginFlow: Sendable {
         let pasting = options.manual || options.acceptsPaste || listener == nil
         let answer: AuthorizationAnswer
         do throws(OAuthError) {
-            answer = try await firstAnswer(listener, pasting ? presenter : nil, fields, client.redirect, options.patience)
+            answer = try await firstAnswer(
+                listener, pasting ? presenter : nil, fields, path: page?.path ?? client.redirect.path, options.patience)
         } catch {
             await listener?.close(lingering: false)
             throw error
@@ -93,8 +96,8 @@ package struct LoginFlow: Sendable {
             Interrupts.begin()
             defer { Interrupts.end() }
             let outcome = try await endpoint.exchange(
-                code: code, verifier: request.verifier, redirectURI: request.redirectURI, client: request.client)
-            return try await keep(try accept(outcome, request))
+                code: code, verifier: request.verifier, redirectURI: request.redirectURI, state: request.state, client: request.client)
+            return try await keep(try await accept(outcome, request, presenter))
         }
     }
 
@@ -115,7 +118,7 @@ package struct LoginFlow: Sendable {
     }
 
     private func firstAnswer(
-        _ listener: CallbackListener?, _ presenter: (any LoginPresenting)?, _ fields: CallbackFields, _ redirect: RedirectRule,
+        _ listener: CallbackListener?, _ presenter: (any LoginPresenting)?, _ fields: CallbackFields, path: String,
         _ patience: Duration
     ) async throws(OAuthError) -> AuthorizationAnswer {
         let first = FirstAnswer()
@@ -123,7 +126,7 @@ package struct LoginFlow: Sendable {
             Task { if let answer = await listener.wait() { first.set(.success(answer)) } }
         }
         if let presenter {
-            Task { await LoginFlow.paste(presenter, fields, redirect, isAlone: listener == nil, first) }
+            Task { await LoginFlow.paste(presenter, fields, path, isAlone: listener == nil, first) }
         }
         let timer = Task {
             try await Task.sleep(for: patience)
@@ -139,12 +142,12 @@ package struct LoginFlow: Sendable {
 
     /// Reads pasted lines until one is of use. The end of the input never ends a login that a listener still waits for.
     private static func paste(
-        _ presenter: any LoginPresenting, _ fields: CallbackFields, _ redirect: RedirectRule, isAlone: Bool, _ first: FirstAnswer
+        _ presenter: any LoginPresenting, _ fields: CallbackFields, _ path: String, isAlone: Bool, _ first: FirstAnswer
     ) async {
         var lastReason = "nothing was pasted"
         while let line = await presenter.pastedLine()?.take() {
             let text = line.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
-            switch PastedCallback.judge(text, fields, redirect: redirect) {
+            switch PastedCallback.judge(text, fields, path: path) {
             case .accepted(let answer): return first.set(.success(answer))
             case .rejected(let reason):
                 lastReason = reason
@@ -159,7 +162,9 @@ package struct LoginFlow: Sendable {
         }
     }
 
-    private func accept(_ outcome: consuming TokenOutcome, _ request: borrowing AuthorizationRequest) throws(OAuthError) -> LoginResult {
+    private func accept(
+        _ outcome: consuming TokenOutcome, _ request: borrowing AuthorizationRequest, _ presenter: any LoginPresenting
+    ) async throws(OAuthError) -> LoginResult {
         let provider = request.client.provider
         switch consume outcome {
         case .granted(let tokens):
@@ -178,8 +183,15 @@ package struct LoginFlow: Sendable {
                 }
             }
             let reader = request.client.identityReader
+            var profile: JSONValue?
+            if request.client.asksProfile {
+                do throws(OAuthError) {
+                    profile = try await ProfileRequest(http: http).ask(request.client, tokens.accessToken)
+                } catch { presenter.note("\(error.message); the login is kept all the same") }
+            }
             let identity =
                 reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
+                ?? reader.identity(owner: tokens.owner, profile: profile)
                 // Nothing says who it is: an identity of our own, kept with the account.
                 ?? AccountIdentity(accountKey: "opaque#" + Hex.encode(Random.bytes(16).span))
             return LoginResult(tokens: tokens, identity: identity, client: request.client, receivedAt: now)

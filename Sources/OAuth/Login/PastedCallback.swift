@@ -2,12 +2,12 @@ import Platform
 
 /// What people paste: the whole callback address, `code#state`, `code=…&state=…`, or a bare code.
 package enum PastedCallback {
-    package static func judge(_ line: String, _ fields: CallbackFields, redirect: RedirectRule) -> CallbackFields.Verdict {
+    package static func judge(_ line: String, _ fields: CallbackFields, path: String) -> CallbackFields.Verdict {
         let text = line.trimmingBlanks
         guard !text.isEmpty else { return .rejected(reason: "nothing was pasted") }
         if text.lowercased().hasPrefix("http://") || text.lowercased().hasPrefix("https://") {
-            guard let address = WebAddress(text), let query = address.query, address.path == redirect.path else {
-                return .rejected(reason: "this is not the address the browser ended on (it has \(redirect.path)?code=… in it)")
+            guard let address = WebAddress(text), let query = address.query, address.path == path else {
+                return .rejected(reason: "this is not the address the browser ended on (it has \(path)?code=… in it)")
             }
             guard let parsed = WebAddress.decodeForm(query) else { return .rejected(reason: "the address is malformed") }
             return fields.judge(parsed)

@@ -80,7 +80,13 @@ extension RefreshFlight {
         if tokens.refreshToken != nil { next.refreshToken = SecretBundle.duplicate(tokens.refreshToken) }
         if tokens.idToken != nil { next.idToken = SecretBundle.duplicate(tokens.idToken) }
         let claims = Claims.decode(optional: tokens.idToken)
-        if let identity = client.identityReader.identity(idToken: claims, accessToken: access) {
+        if let seconds = tokens.loginExpiresIn {
+            let end = next.facts.obtainedAt + seconds
+            // A login that ends does not end later because it was refreshed, whatever the answer counts from.
+            next.facts.loginExpiresAt = min(stored.facts.loginExpiresAt ?? end, end)
+        }
+        let reader = client.identityReader
+        if let identity = reader.identity(idToken: claims, accessToken: access) ?? reader.identity(owner: tokens.owner, profile: nil) {
             next.facts.email = identity.email ?? next.facts.email
             next.facts.plan = identity.plan ?? next.facts.plan
         }
@@ -98,6 +104,9 @@ extension RefreshFlight {
         // What an id_token said at login is compared with an id_token alone: access tokens may name subjects differently.
         let claims = Claims.decode(optional: tokens.idToken)
         if client.isOpenID, claims == nil { return nil }
+        if !stored.hasPrefix("opaque#"), let owner = client.identityReader.identity(owner: tokens.owner, profile: nil) {
+            return owner.accountKey == stored ? nil : owner.accountKey
+        }
         guard !stored.hasPrefix("opaque#"), client.identityReader.contradicts(stored, idToken: claims, accessToken: access) else {
             return nil
         }

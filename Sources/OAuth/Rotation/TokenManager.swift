@@ -142,6 +142,7 @@ package actor TokenManager {
         facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
         facts.expiresAt =
             facts.obtainedAt + TokenLifetime.seconds(expiresIn: login.tokens.expiresIn, claims: Claims.decode(login.tokens.accessToken))
+        facts.loginExpiresAt = login.tokens.loginExpiresIn.map { facts.obtainedAt + $0 }
         let bundle = SecretBundle(
             facts: facts, accessToken: login.tokens.accessToken.duplicate(),
             refreshToken: SecretBundle.duplicate(login.tokens.refreshToken),
@@ -230,6 +231,7 @@ extension AccountRecord {
         providerAccountId = bundle.facts.providerAccountId
         scopes = bundle.facts.scopes
         expiresAt = bundle.facts.expiresAt
+        loginExpiresAt = bundle.facts.loginExpiresAt
         generation = bundle.facts.generation
         switch bundle.refreshToken {
         case .some: refreshable = true

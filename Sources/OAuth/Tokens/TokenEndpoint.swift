@@ -15,7 +15,7 @@ package enum TokenOutcome: ~Copyable, Sendable {
     case notSent(reason: String)
 }
 
-/// Speaks to a token endpoint: form bodies built and answers read in protected memory, one request, no second try.
+/// Speaks to a token endpoint: bodies built and answers read in protected memory, one request, no second try.
 package struct TokenEndpoint: Sendable {
     let http: any HTTPSending
     /// `network.timeoutSeconds`, never above 30.
@@ -28,8 +28,18 @@ package struct TokenEndpoint: Sendable {
 
     /// RFC 6749 section 4.1.3 with the verifier of RFC 7636 section 4.5.
     package func exchange(
-        code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, client: OAuthClient
+        code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, state: String, client: OAuthClient
     ) async throws(OAuthError) -> TokenOutcome {
+        if client.sendsJSON {
+            var writer = SecretJSONWriter()
+            writer.member("grant_type", "authorization_code")
+            writer.member("client_id", .string(client.clientId))
+            writer.member("code", secret: code)
+            writer.member("redirect_uri", .string(redirectURI))
+            writer.member("code_verifier", secret: verifier)
+            writer.member("state", .string(state))
+            return try await post(writer.finish(), client, deadline, [Sent(code), Sent(verifier)])
+        }
         var body = SecretBuffer(capacity: 4096)
         body.append("grant_type=authorization_code&client_id=" + WebAddress.encode(client.clientId))
         body.append("&redirect_uri=" + WebAddress.encode(redirectURI) + "&code=")
@@ -45,6 +55,13 @@ package struct TokenEndpoint: Sendable {
     package func refresh(
         _ refreshToken: borrowing SecretBytes, client: OAuthClient, within: Duration = .seconds(30)
     ) async throws(OAuthError) -> TokenOutcome {
+        if client.sendsJSON {
+            var writer = SecretJSONWriter()
+            writer.member("grant_type", "refresh_token")
+            writer.member("client_id", .string(client.clientId))
+            writer.member("refresh_token", secret: refreshToken)
+            return try await post(writer.finish(), client, within, [Sent(refreshToken)])
+        }
         var body = SecretBuffer(capacity: 4096)
         body.append("grant_type=refresh_token&client_id=" + WebAddress.encode(client.clientId) + "&refresh_token=")
         WebAddress.encode(secret: refreshToken, into: &body)
@@ -55,7 +72,7 @@ package struct TokenEndpoint: Sendable {
         -> TokenOutcome
     {
         var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: min(deadline, within))
-        request.contentType = "application/x-www-form-urlencoded"
+        request.contentType = client.sendsJSON ? "application/json" : "application/x-www-form-urlencoded"
         request.body = consume body
         do throws(HTTPFailure) {
             let response = try await http.send(request)

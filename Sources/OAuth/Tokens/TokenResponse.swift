@@ -9,6 +9,10 @@ package struct TokenResponse: ~Copyable, Sendable {
     /// Seconds, as the server said them; nil when it did not.
     package let expiresIn: Int?
     package let scopes: [String]?
+    /// Seconds until the login itself ends, whatever is refreshed; nil when the server does not say.
+    package let loginExpiresIn: Int?
+    /// What the answer says of the tokens' owner, where it says anything: `account` and `organization`.
+    package let owner: JSONValue?
 
     package struct Malformed: Error, Sendable {
         package let reason: String
@@ -33,7 +37,9 @@ package struct TokenResponse: ~Copyable, Sendable {
         accessToken = access
         refreshToken = refresh
         idToken = identity
-        expiresIn = TokenResponse.seconds(document)
+        expiresIn = TokenResponse.seconds("expires_in", document)
+        loginExpiresIn = TokenResponse.seconds("refresh_token_expires_in", document)
+        owner = TokenResponse.owner(document)
         scopes = document.text(at: "scope").map { $0.split(separator: " ").map(String.init) }
     }
 
@@ -51,9 +57,17 @@ package struct TokenResponse: ~Copyable, Sendable {
         return secret
     }
 
-    /// `expires_in` as a number or, as some servers send it, a string; nonsense counts as not said.
-    private static func seconds(_ document: borrowing JSONDocument) -> Int? {
-        guard let node = document.at("expires_in") else { return nil }
+    private static func owner(_ document: borrowing JSONDocument) -> JSONValue? {
+        var owner = JSONObject()
+        for name in ["account", "organization"] {
+            if let node = document.at(name), document.isObject(node) { owner[name] = document.value(node) }
+        }
+        return owner.members.isEmpty ? nil : .object(owner)
+    }
+
+    /// Seconds as a number or, as some servers send them, a string; nonsense counts as not said.
+    private static func seconds(_ name: String, _ document: borrowing JSONDocument) -> Int? {
+        guard let node = document.at(name) else { return nil }
         let value = document.number(node)?.double ?? document.string(node).flatMap(Double.init)
         guard let value, value.isFinite else { return nil }
         return Int(max(-1, min(value, 1e12)))

@@ -20,6 +20,8 @@ package struct BundleFacts: Sendable, Equatable {
     package var origins: [String: String]
     package var obtainedAt: Timestamp
     package var expiresAt: Timestamp?
+    /// When the login itself ends, whatever is refreshed; nil where the server does not say.
+    package var loginExpiresAt: Timestamp?
     /// One more with every change of the tokens.
     package var generation: Int
     /// Came with an export of another machine, which may still use the same single-use token: no refresh before
@@ -128,6 +130,7 @@ extension SecretBundle {
         writer.member("origins", .object(origins))
         writer.member("obtainedAt", .string(facts.obtainedAt.description))
         writer.member("expiresAt", .optional(facts.expiresAt?.description))
+        if let end = facts.loginExpiresAt { writer.member("loginExpiresAt", .string(end.description)) }
         writer.member("generation", .number(JSONNumber(facts.generation)))
         if facts.awaitsAdoption { writer.member("awaitsAdoption", true) }
         writer.member("accessToken", secret: accessToken)
@@ -175,6 +178,7 @@ extension BundleFacts {
             scopes = try reader.texts("scopes")
             tokenType = try reader.text("tokenType")
             expiresAt = try reader.optionalTime("expiresAt")
+            loginExpiresAt = try reader.optionalTime("loginExpiresAt")
             generation = try reader.count("generation")
             awaitsAdoption = try reader.flag("awaitsAdoption")
             for member in reader.take("origins").object?.members ?? [] { origins[member.name] = member.value.string }
@@ -183,6 +187,7 @@ extension BundleFacts {
 
     private static let names = [
         "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "plan", "authType", "scopes", "tokenType",
-        "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "generation", "awaitsAdoption",
+        "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "loginExpiresAt", "generation",
+        "awaitsAdoption",
     ]
 }

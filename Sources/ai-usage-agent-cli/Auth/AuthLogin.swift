@@ -45,6 +45,15 @@ struct AuthLogin: AsyncParsableCommand {
             client.clientIdIsObserved = false
             client.clientIdIsExplicit = true
         }
+        if client.clientId.isEmpty, let why = client.whyNoClientId {
+            throw CommandFailure(
+                code: "config_invalid", message: why,
+                remedy:
+                    "two ways need none: ai-usage-agent auth import \(name == "claude" ? "claude-code" : name) --reference, or a token in "
+                    + "AI_USAGE_AGENT_\(name.uppercased())_TOKEN; with a client id that you may use: --client-id, or "
+                    + "providers.\(name).clientId in config.json (docs/providers.md)",
+                exitCode: 78, provider: name)
+        }
         if !scope.isEmpty { client.scopes = scope.flatMap { $0.split(separator: " ").map(String.init) } }
         if dryRun { return try await showDryRun(client, context) }
 
@@ -82,13 +91,16 @@ struct AuthLogin: AsyncParsableCommand {
     private func showDryRun(_ client: OAuthClient, _ context: CommandContext) async throws(CommandFailure) {
         let endpoints = try await attempt(client.provider) { () throws(OAuthError) in try client.knownEndpoints() }
         let port = port ?? client.redirect.ports.first
-        let redirect = port.map(client.redirect.uri) ?? "http://\(client.redirect.host):PORT\(client.redirect.path)"
+        let page = manual ? client.codePage?.description : nil
+        let redirect = page ?? port.map(client.redirect.uri) ?? "http://\(client.redirect.host):PORT\(client.redirect.path)"
         let request = AuthorizationRequest(client: client, redirectURI: redirect)
         let url = try await attempt(client.provider) { () throws(OAuthError) in try request.url() }
-        let body = [
+        var body = [
             ("grant_type", "authorization_code"), ("client_id", client.clientId), ("redirect_uri", redirect), ("code", "<redacted>"),
             ("code_verifier", "<redacted>"),
         ]
+        if client.sendsJSON { body.append(("state", "<redacted>")) }
+        let contentType = client.sendsJSON ? "application/json" : "application/x-www-form-urlencoded"
         let note =
             client.clientIdIsObserved ? "the client id was observed in use by the provider's own program; nobody gave it to this one" : nil
         var object = JSONObject()
@@ -97,14 +109,15 @@ struct AuthLogin: AsyncParsableCommand {
             "schemaVersion": 1, "provider": .string(client.provider), "dryRun": true, "authorizationUrl": .string(url),
             "redirectUri": .string(redirect),
             "tokenRequest": [
-                "method": "POST", "url": .string(endpoints.token.description), "contentType": "application/x-www-form-urlencoded",
+                "method": "POST", "url": .string(endpoints.token.description), "contentType": .string(contentType),
                 "body": .object(object),
             ],
             "note": .optional(note),
         ]
         let lines =
-            ["Would open:", url, "", "Would then send:", "POST \(endpoints.token)", "Content-Type: application/x-www-form-urlencoded", ""]
-            + body.map { "  \($0.0)=\($0.1)" } + (note.map { ["", "Note: " + $0] } ?? []) + ["", "Nothing was sent."]
+            ["Would open:", url, "", "Would then send:", "POST \(endpoints.token)", "Content-Type: \(contentType)", ""]
+            + body.map { client.sendsJSON ? "  \"\($0.0)\": \"\($0.1)\"" : "  \($0.0)=\($0.1)" } + (note.map { ["", "Note: " + $0] } ?? [])
+            + ["", "Nothing was sent."]
         context.output.result(document, text: TerminalText.escapeLines(lines.joined(separator: "\n")))
     }
 }

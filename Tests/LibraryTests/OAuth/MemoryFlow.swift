@@ -109,7 +109,7 @@ enum MemoryFlow {
         _ house: VaultHouse, _ server: CanaryServer, _ client: OAuthClient, _ code: Canary, _ verifier: Canary
     ) async throws -> AccountRecord {
         let outcome = try await TokenEndpoint(http: server, deadline: .seconds(30)).exchange(
-            code: code.secret(), verifier: verifier.secret(), redirectURI: "http://127.0.0.1/callback", client: client)
+            code: code.secret(), verifier: verifier.secret(), redirectURI: "http://127.0.0.1/callback", state: "s", client: client)
         guard case .granted(let tokens) = consume outcome else { throw VaultError(.usage, "the server granted nothing") }
         let result = LoginResult(
             tokens: tokens, identity: AccountIdentity(accountKey: "ada"), client: client, receivedAt: house.clock.now)

@@ -42,7 +42,7 @@ struct PastedCallbackTests {
     func paste(_ line: String, _ expected: String) {
         let verdict = PastedCallback.judge(
             line, CallbackFields(state: PastedCallbackTests.state, issuer: nil, issuerIsRequired: false),
-            redirect: RedirectRule(host: "localhost", path: "/auth/callback", ports: [1455, 1457]))
+            path: "/auth/callback")
         #expect(PastedCallbackTests.word(verdict) == expected)
     }
 
@@ -52,7 +52,7 @@ struct PastedCallbackTests {
     func issuer(_ field: String, _ expected: String) {
         let fields = CallbackFields(state: PastedCallbackTests.state, issuer: "https://a.example", issuerIsRequired: true)
         let verdict = PastedCallback.judge(
-            "code=abcd&state=\(PastedCallbackTests.state)\(field)", fields, redirect: RedirectRule(host: "localhost", path: "/", ports: []))
+            "code=abcd&state=\(PastedCallbackTests.state)\(field)", fields, path: "/")
         #expect(PastedCallbackTests.word(verdict) == expected)
     }
 
@@ -62,7 +62,7 @@ struct PastedCallbackTests {
     func noEcho(_ line: String) {
         let verdict = PastedCallback.judge(
             line, CallbackFields(state: "s", issuer: nil, issuerIsRequired: false),
-            redirect: RedirectRule(host: "localhost", path: "/cb", ports: []))
+            path: "/cb")
         guard case .rejected(let reason) = verdict else {
             Issue.record("it was accepted")
             return

@@ -132,7 +132,7 @@ struct TokenEndpointTests {
         let endpoint = TokenEndpoint(http: server, deadline: .seconds(30))
         _ = try await endpoint.exchange(
             code: SecretBytes("a&b/c"), verifier: SecretBytes("ver_-~."), redirectURI: "http://localhost:1455/auth/callback",
-            client: VaultHouse.client())
+            state: "s", client: VaultHouse.client())
         _ = try await endpoint.refresh(SecretBytes("rt+1=&x"), client: VaultHouse.client { $0.clientId = "c&d" })
         let seen = await server.seen
         #expect(

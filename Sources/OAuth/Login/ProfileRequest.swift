@@ -1,0 +1,26 @@
+import Platform
+
+/// Asks a server whose an opaque token is, once, right after the exchange.
+struct ProfileRequest: Sendable {
+    let http: any HTTPSending
+    /// The code is spent by then: nobody waits long for a name.
+    static let deadline = Duration.seconds(10)
+
+    /// The profile; nil where the client has no such endpoint.
+    ///
+    /// - Throws: `providerUnavailable`, with what came instead.
+    func ask(_ client: OAuthClient, _ token: borrowing SecretBytes) async throws(OAuthError) -> JSONValue? {
+        guard let address = try client.knownEndpoints().profile else { return nil }
+        var request = HTTPRequest(.get, address.description, deadline: ProfileRequest.deadline)
+        request.bearer = token.duplicate()
+        let response: HTTPResponse
+        do throws(HTTPFailure) { response = try await http.send(request) } catch {
+            throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be asked: \(error)")
+        }
+        let value = try? response.body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
+        guard response.status == 200, let value, value.object != nil else {
+            throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be read: status \(response.status)")
+        }
+        return value
+    }
+}

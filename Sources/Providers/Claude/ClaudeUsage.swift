@@ -1,0 +1,125 @@
+import Platform
+
+/// Reads the body of Claude's usage endpoint (reference: claude.md section 2.2): `limits` first, then the older flat members;
+/// every field optional, null is not zero, unknown windows kept.
+enum ClaudeUsage {
+    static func read(_ body: borrowing SecretBytes, retryAfter: Int?, now: Timestamp) -> UsageReading {
+        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
+            return .failed(
+                bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
+                retryAfter: nil)
+        }
+        // A refusal that comes with status 200.
+        if let type = value["error"]["type"].string {
+            let isLimit = type == "rate_limit_error"
+            return .failed(
+                bucket: isLimit ? .rateLimit : .unknown, code: isLimit ? "rate_limited" : "provider_unavailable",
+                message: "the usage endpoint answered \(TerminalText.escape(type, limit: 80))", retryAfter: retryAfter)
+        }
+        var content = UsageReading.Content()
+        content.windows = windows(value, now)
+        content.credits = credits(value)
+        content.confidence = content.windows.contains { $0.usedPercent != nil } ? .percentOnly : .unknown
+        judge(value, &content)
+        return .reading(content)
+    }
+
+    // MARK: - Windows
+
+    private static func windows(_ value: JSONValue, _ now: Timestamp) -> [UsageWindow] {
+        var windows: [UsageWindow] = []
+        var seen: Set<String> = []
+        func add(_ id: String, _ kind: UsageWindow.Kind, _ title: String, _ used: JSONValue, _ minutes: Int?, _ resets: JSONValue) {
+            let id = TerminalText.escape(id, limit: 80)
+            guard seen.insert(id).inserted else { return }
+            windows.append(
+                UsageWindow(
+                    id: id, kind: kind, title: TerminalText.escape(title, limit: 80), usedPercent: number(used), windowMinutes: minutes,
+                    resetsAt: resets.string.flatMap { Timestamp($0) }, now: now))
+        }
+        for limit in value["limits"].array ?? [] {
+            let (used, resets) = (limit["percent"], limit["resets_at"])
+            switch limit["kind"].string {
+            case "session": add("session", .session, "5 h", used, 300, resets)
+            case "weekly_all": add("weekly", .weekly, "weekly", used, 10080, resets)
+            case "weekly_scoped":
+                let scope = limit["scope"]["model"]["display_name"].string ?? limit["scope"]["surface"].string ?? "other"
+                add("weekly-" + slug(scope), .scoped, "\(scope), weekly", used, 10080, resets)
+            case let kind?: add(kind.replacingUnderscores, .other, kind.replacingUnderscores, used, nil, resets)
+            case nil: break
+            }
+        }
+        for member in value.object?.members ?? [] where number(member.value["utilization"]) != nil && member.name != "extra_usage" {
+            let (used, resets) = (member.value["utilization"], member.value["resets_at"])
+            switch member.name {
+            case "five_hour": add("session", .session, "5 h", used, 300, resets)
+            case "seven_day": add("weekly", .weekly, "weekly", used, 10080, resets)
+            case let name where name.hasPrefix("seven_day_"):
+                let scope = String(name.dropFirst("seven_day_".count)).replacingUnderscores
+                add("weekly-" + scope, .scoped, "\(scope), weekly", used, 10080, resets)
+            case let name:
+                let title = member.value["label"].string ?? name.replacingUnderscores
+                add(name.replacingUnderscores, .other, title, used, nil, resets)
+            }
+        }
+        return windows
+    }
+
+    private static func slug(_ text: String) -> String {
+        String(text.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.prefix(40))
+    }
+
+    // MARK: - Money
+
+    /// `spend` is the newer form of `extra_usage`; both count in minor units.
+    private static func credits(_ value: JSONValue) -> UsageCredits? {
+        let (spend, extra) = (value["spend"], value["extra_usage"])
+        var credits = UsageCredits()
+        if spend.object != nil {
+            guard spend["enabled"].bool == true else { return nil }
+            credits.usedMinor = minor(spend["used"]["amount_minor"])
+            credits.limitMinor = minor(spend["limit"]["amount_minor"])
+            credits.balanceMinor = minor(spend["balance"]["amount_minor"])
+            credits.currency = currency(spend["used"]["currency"].string ?? spend["limit"]["currency"].string)
+            credits.exponent = exponent(spend["used"]["exponent"])
+        } else {
+            guard extra["is_enabled"].bool == true else { return nil }
+            credits.usedMinor = minor(extra["used_credits"])
+            credits.limitMinor = minor(extra["monthly_limit"])
+            credits.currency = currency(extra["currency"].string)
+            credits.exponent = exponent(extra["decimal_places"])
+        }
+        credits.unlimited = credits.limitMinor == nil
+        return credits
+    }
+
+    private static func currency(_ text: String?) -> String? { text.map { TerminalText.escape($0, limit: 10) } }
+    private static func exponent(_ value: JSONValue) -> Int { number(value).flatMap { (0...8).contains($0) ? Int($0) : nil } ?? 2 }
+
+    private static func judge(_ value: JSONValue, _ content: inout UsageReading.Content) {
+        if content.windows.contains(where: { $0.kind != .scoped && ($0.usedPercent ?? 0) >= 100 }) {
+            content.bucket = .usageWindow
+            content.reason = "limit_reached"
+        } else if let reason = value["spend"]["disabled_reason"].string ?? value["extra_usage"]["disabled_reason"].string,
+            content.windows.isEmpty
+        {
+            content.bucket = .billing
+            content.reason = TerminalText.escape(reason, limit: 80)
+        } else if content.windows.isEmpty && content.credits == nil {
+            content.bucket = .unknown
+            content.reason = "no_windows"
+        } else {
+            content.bucket = .ok
+        }
+    }
+
+    private static func number(_ value: JSONValue) -> Double? {
+        guard let number = value.number?.double, number.isFinite else { return nil }
+        return number
+    }
+
+    private static func minor(_ value: JSONValue) -> Int? {
+        guard let number = number(value), abs(number) < 1e15 else { return nil }
+        return Int(number.rounded())
+    }
+}
