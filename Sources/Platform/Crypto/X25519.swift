@@ -3,16 +3,18 @@ import COpenSSL
 /// X25519 key agreement (RFC 7748).
 package enum X25519 {
     package static let size = 32
-    /// The public point of the generator: nine.
-    private static let basePoint: [UInt8] = [9] + [UInt8](repeating: 0, count: 31)
-
-    /// The public key that belongs to a private one.
+    /// The public key that belongs to a private one of 32 bytes.
     package static func publicKey(of privateKey: Span<UInt8>) -> [UInt8] {
-        // Base-point multiplication never gives the all-zero result that `agree` refuses.
-        guard let secret = agree(privateKey: privateKey, publicKey: basePoint.span) else {
-            fatalError("X25519 refused the base point")
+        precondition(privateKey.count == size, "an X25519 key has 32 bytes")
+        let own = unsafe privateKey.withUnsafeBufferPointer {
+            unsafe EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nil, $0.baseAddress, $0.count)
         }
-        return secret.withBytes { span in span.indices.map { span[$0] } }
+        defer { unsafe EVP_PKEY_free(own) }
+        var key = [UInt8](repeating: 0, count: size)
+        var length = size
+        let found = unsafe key.withUnsafeMutableBufferPointer { unsafe EVP_PKEY_get_raw_public_key(own, $0.baseAddress, &length) }
+        precondition(found == 1 && length == size, "X25519 gave no public key")
+        return key
     }
 
     /// The shared secret, or nil if the peer's key is no usable point (all-zero result, RFC 7748 section 6.1).

@@ -70,6 +70,12 @@ enum JSONString {
     /// Appends text as a quoted string. Besides what JSON demands, everything that could drive a terminal is escaped.
     static func encode(_ text: String, into output: inout String) {
         output += "\""
+        defer { output += "\"" }
+        // Nearly all of it is plain ASCII, which goes over as a whole.
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            output += text
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": output += "\\\""
@@ -85,7 +91,6 @@ enum JSONString {
                 }
             }
         }
-        output += "\""
     }
 
     /// Appends secret bytes that are UTF-8 as a quoted string, in protected memory.
