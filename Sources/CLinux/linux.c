@@ -162,6 +162,17 @@ pid_t clinux_spawn(const char *program, char *const *arguments, char *const *env
     return pid;
 }
 
+void clinux_exec(const char *program, char *const *arguments, char *const *environment) {
+    sigset_t none;
+    sigemptyset(&none);
+    // Closed by the kernel where the exec succeeds; older kernels close them now, and then nothing is left to do but say so.
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) closefrom(3);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    execvpe(program, arguments, environment);
+}
+
 void clinux_wiping_free(void *memory) {
     if (memory == NULL) return;
     explicit_bzero(memory, malloc_usable_size(memory));

@@ -10,6 +10,8 @@ package protocol Provider: Sendable {
     func client() throws(OAuthError) -> OAuthClient
     /// Endpoints that configuration names, by their key in config.json.
     var endpointOverrides: [String: WebAddress] { get }
+    /// The environment variable in which this provider's own programs look for a token; nil if none is known.
+    var tokenVariable: String? { get }
     /// Where the usage is asked for; nil if this provider has no usage endpoint.
     var usageEndpoint: WebAddress? { get }
     /// Headers of a usage request besides the token.

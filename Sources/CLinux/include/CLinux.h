@@ -62,6 +62,11 @@ pid_t clinux_spawn(const char *_Nonnull program, char *_Nullable const *_Nonnull
                    char *_Nullable const *_Nonnull environment, int input, int output, int error,
                    bool own_session);
 
+/// Becomes another program, found in PATH as execvp(3) does: every descriptor above 2 closed, the signals that this program
+/// ignores at their defaults, none blocked. Returns only with errno set, and with the descriptors still open.
+void clinux_exec(const char *_Nonnull program, char *_Nullable const *_Nonnull arguments,
+                 char *_Nullable const *_Nonnull environment);
+
 /// The terminal's width in columns, or -1.
 int clinux_terminal_columns(int descriptor);
 

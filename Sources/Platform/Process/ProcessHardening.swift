@@ -1,6 +1,7 @@
 import CLinux
 import COpenSSL
 import Glibc
+import Synchronization
 
 /// What every program of ours does before the first secret is in memory.
 package enum ProcessHardening {
@@ -13,11 +14,15 @@ package enum ProcessHardening {
         clinux_fill_standard_streams()
         var problems: [String] = []
         if clinux_set_nondumpable() != 0 { problems.append("PR_SET_DUMPABLE was refused: \(errorText(errno))") }
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        if unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) != 0 {
-            problems.append("RLIMIT_CORE was refused: \(errorText(errno))")
+        // The hard limit stays: `exec` gives its program back what it was started with.
+        var limit = rlimit()
+        let core = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+        if unsafe getrlimit(core, &limit) == 0 {
+            coreLimit.store(UInt(limit.rlim_cur), ordering: .relaxed)
+            limit.rlim_cur = 0
         }
-        umask(0o077)
+        if unsafe setrlimit(core, &limit) != 0 { problems.append("RLIMIT_CORE was refused: \(errorText(errno))") }
+        userMask.store(UInt32(umask(0o077)), ordering: .relaxed)
         // Swift's own crash report prints the bytes behind registers: back to the kernel's plain end.
         for signal in [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGQUIT] { Glibc.signal(signal, SIG_DFL) }
         Glibc.signal(SIGPIPE, SIG_IGN)
@@ -33,6 +38,21 @@ package enum ProcessHardening {
         // No openssl.cnf either: it can load modules, and reading it costs a millisecond.
         _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil)
         return problems
+    }
+
+    /// What was in force before `apply`, for a program that this one becomes.
+    private static let coreLimit = Atomic<UInt>(0)
+    private static let userMask = Atomic<UInt32>(0o077)
+
+    /// Puts core limit and umask back as they were: right before an exec, and never otherwise.
+    static func undoForAnother() {
+        var limit = rlimit()
+        let core = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+        if unsafe getrlimit(core, &limit) == 0 {
+            limit.rlim_cur = min(rlim_t(coreLimit.load(ordering: .relaxed)), limit.rlim_max)
+            _ = unsafe setrlimit(core, &limit)
+        }
+        umask(mode_t(userMask.load(ordering: .relaxed)))
     }
 
     /// Ends this process when the one that started it ends: no helper outlives its question.

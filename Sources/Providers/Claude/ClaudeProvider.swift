@@ -17,6 +17,7 @@ package struct ClaudeProvider: Provider {
 
     package init(_ settings: ProviderSettings) { self.settings = settings }
 
+    package var tokenVariable: String? { settings.environmentVariable ?? "CLAUDE_CODE_OAUTH_TOKEN" }
     package var endpointOverrides: [String: WebAddress] { settings.endpoints }
 
     package var usageEndpoint: WebAddress? { endpoint("usage", ClaudeProvider.defaultAPI, "/api/oauth/usage") }

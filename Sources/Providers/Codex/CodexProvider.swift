@@ -18,6 +18,7 @@ package struct CodexProvider: Provider {
 
     package init(_ settings: ProviderSettings) { self.settings = settings }
 
+    package var tokenVariable: String? { settings.environmentVariable ?? "CODEX_ACCESS_TOKEN" }
     package var endpointOverrides: [String: WebAddress] { settings.endpoints }
 
     package var usageEndpoint: WebAddress? { settings.endpoints["usage"] ?? WebAddress(CodexProvider.defaultUsage) }

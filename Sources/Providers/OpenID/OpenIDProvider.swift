@@ -11,6 +11,7 @@ package struct OpenIDProvider: Provider {
         self.settings = settings
     }
 
+    package var tokenVariable: String? { settings.environmentVariable }
     package var endpointOverrides: [String: WebAddress] { settings.endpoints }
     package var usageEndpoint: WebAddress? { settings.endpoints["usage"] }
 

@@ -17,7 +17,7 @@ struct ProcessTests {
             let shell = ["/bin/sh", "-c", "ulimit -c unlimited 2>/dev/null || ulimit -S -c 0; umask 0; exec \"$@\"", "sh"]
             let login = try await HeadlessLogin(try scene.start(["auth", "login", "codex", "--no-open"], through: shell))
             let pid = login.child.pid
-            #expect(ProcessFile.limit(pid, "Max core file size")?.split(separator: " ").prefix(2) == ["0", "0"])
+            #expect(ProcessFile.limit(pid, "Max core file size")?.split(separator: " ").first == "0")
             #expect(ProcessFile.status(pid, "Umask") == "0077")
             #expect(ProcessFile.status(getpid(), "Umask") != nil, "the kernel tells umasks")
             await login.child.stop()
@@ -36,7 +36,7 @@ struct ProcessTests {
             #expect(outcome.status == 0, "\(outcome)")
             let calls = try scene.home.text(trace).split(separator: "\n")
             let hardened = try #require(calls.firstIndex { $0.contains("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE") && $0.hasSuffix("= 0") })
-            let limited = try #require(calls.firstIndex { $0.contains("RLIMIT_CORE, {rlim_cur=0, rlim_max=0}") && $0.hasSuffix("= 0") })
+            let limited = try #require(calls.firstIndex { $0.contains("RLIMIT_CORE, {rlim_cur=0, rlim_max=") && $0.hasSuffix("= 0") })
             let first = try #require(calls.firstIndex { $0.contains(scene.home.path) })
             #expect(hardened < first && limited < first, "the trace shows what is opened, and in which order")
             #expect(!calls.contains { $0.contains("SUID_DUMP_USER") }, "and it is never undone")
@@ -135,7 +135,7 @@ struct ProcessTests {
             for name in ["LD_LIBRARY_PATH", "SECRET_BACKEND", "G_DEBUG"] { #expect(!start.contains(name), "\(start)") }
             let helper = calls.filter { $0.hasPrefix(String(start.prefix { $0 != " " })) }
             let connected = try #require(helper.firstIndex { $0.contains("connect(") }, "it speaks to the bus")
-            for call in ["PR_SET_DUMPABLE, SUID_DUMP_DISABLE", "PR_SET_PDEATHSIG, SIGKILL", "RLIMIT_CORE, {rlim_cur=0, rlim_max=0}"] {
+            for call in ["PR_SET_DUMPABLE, SUID_DUMP_DISABLE", "PR_SET_PDEATHSIG, SIGKILL", "RLIMIT_CORE, {rlim_cur=0, rlim_max="] {
                 let place = try #require(helper.firstIndex { $0.contains(call) }, "\(call)")
                 #expect(place < connected)
             }
