@@ -158,7 +158,7 @@ package final class OpenVault: Sendable {
         locks = try VaultLocks(paths: vault.paths, time: vault.time)
         journal = try RotationJournal(data: locks.data, vaultId: record.id, keys: keys)
         switch record.backend {
-        case .keyring: backend = KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
+        case .keyring: backend = KeyringBackend(helper: vault.sources.keyring, vaultId: record.id, mayAsk: vault.sources.mayAskPerson)
         case .file:
             backend = SealedFileBackend(directory: locks.data, vault: vault, vaultId: record.id, machine: machine, keys: keys)
         }

@@ -88,7 +88,11 @@ package struct VaultInitialization: Sendable {
         let directory = try translating { () throws(FileError) in
             try PrivateDirectory.open(folder, trust: .notWritableByOthers, create: true)
         }
-        if try translating({ () throws(FileError) in try directory.exists(name) }) { return try IdentityFiles.read(directory, name) }
+        if try translating({ () throws(FileError) in try directory.exists(name) }) {
+            let identity = try IdentityFiles.read(directory, name)
+            try IdentityFiles.noteSharing(directory, name)
+            return identity
+        }
         let identity = AgeIdentity.generate()
         try files.writeKeyFile(identity, path)
         return identity

@@ -2,8 +2,12 @@ import KeyringProtocol
 import Platform
 
 /// The secrets in the desktop's Secret Service, one item per account, found by the account's random id alone.
+///
+/// One keyring serves every vault of a person: each item says, sealed in its secret, which vault it belongs to, and those of
+/// another one are neither moved nor counted.
 struct KeyringBackend: SecretsBackend {
     let helper: KeyringHelper
+    let vaultId: String
     /// May the service ask the person to unlock?
     let mayAsk: Bool
 
@@ -17,7 +21,7 @@ struct KeyringBackend: SecretsBackend {
     }
 
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState? {
-        let secret = bundle.encoded()
+        let secret = bundle.encoded(vaultId: vaultId)
         let id = bundle.facts.accountId
         let answer = try await ask { $0.addPut(ref: id, label: KeyringBackend.label(id), secret: secret) }
         guard answer.reply.result == .done else {
@@ -69,7 +73,7 @@ struct KeyringBackend: SecretsBackend {
         var request = KeyringRequestWriter(unlock: mayAsk)
         for box in bundles {
             let id = box.bundle.facts.accountId
-            request.addPut(ref: id, label: KeyringBackend.label(id), secret: box.bundle.encoded())
+            request.addPut(ref: id, label: KeyringBackend.label(id), secret: box.bundle.encoded(vaultId: vaultId))
         }
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
         for answer in answers where answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
@@ -108,9 +112,14 @@ struct KeyringBackend: SecretsBackend {
     private func newest(_ answer: KeyringAnswer) throws(VaultError) -> SecretBundle {
         var best: SecretBundle?
         var generation = -1
+        var isForeign = false
         for index in 0..<answer.reply.secretCount {
-            guard let text = answer.reply.secret(at: index), let document = try? JSONDocument(text),
-                let bundle = try? SecretBundle(document, document.root), bundle.facts.generation > generation
+            guard let text = answer.reply.secret(at: index), let document = try? JSONDocument(text) else { continue }
+            if let owner = document.text(at: "vaultId"), owner != vaultId {
+                isForeign = true
+                continue
+            }
+            guard let bundle = try? SecretBundle(document, document.root), bundle.facts.generation > generation
             else { continue }
             generation = bundle.facts.generation
             best = .some(bundle)
@@ -118,6 +127,11 @@ struct KeyringBackend: SecretsBackend {
         switch consume best {
         case .some(let bundle): return bundle
         case .none:
+            if isForeign {
+                throw VaultError(
+                    .foreign, "the keyring's item of this account belongs to another vault",
+                    remedy: "use the vault that it belongs to (XDG_DATA_HOME), or log in again")
+            }
             throw VaultError(
                 .corrupt, "the keyring's item is no secret bundle of this program",
                 remedy: "remove it in your keyring program and log in again")

@@ -8,6 +8,9 @@ struct IdentityFiles: Sendable {
     /// Says that a key file opens this program's vault and nothing else, so that a rekeying may replace it.
     static let ownership = "made by ai-usage-agent for its vault"
 
+    /// Added to one of ours when a second vault is made with it: what replaces it for one would lock the other for ever.
+    static let shared = "opens more than one vault"
+
     let sources: VaultSources
     let time: TimeSource
 
@@ -82,6 +85,18 @@ struct IdentityFiles: Sendable {
     static func isOurs(_ directory: PrivateDirectory, _ name: String) throws(VaultError) -> Bool {
         let content = try translating { () throws(FileError) in try directory.read(name, limit: 65536) }
         let mark = Array("# \(ownership)".utf8)
-        return content.withBytes { $0.contains(mark.span) }
+        let sharing = Array("# \(shared)".utf8)
+        return content.withBytes { $0.contains(mark.span) && !$0.contains(sharing.span) }
+    }
+
+    /// Notes in a file of ours that a second vault is made with its key; a person's own file says nothing and is left alone.
+    static func noteSharing(_ directory: PrivateDirectory, _ name: String) throws(VaultError) {
+        guard try isOurs(directory, name) else { return }
+        try translating { () throws(FileError) in
+            var content = SecretBuffer(capacity: 1024)
+            content.append(try directory.read(name, limit: 65536))
+            content.append("# \(shared)\n")
+            try content.withBytes { (bytes: Span<UInt8>) throws(FileError) -> Void in try directory.replace(name, with: bytes) }
+        }
     }
 }

@@ -98,7 +98,7 @@ extension VaultMaintenance {
 
     private func backend(_ kind: BackendKind, _ locks: VaultLocks) -> any SecretsBackend {
         switch kind {
-        case .keyring: KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
+        case .keyring: KeyringBackend(helper: vault.sources.keyring, vaultId: open.id, mayAsk: vault.sources.mayAskPerson)
         case .file: open.sealedFile(in: locks.data)
         }
     }
@@ -174,7 +174,7 @@ extension VaultMaintenance {
 
     /// Removes items from the keyring.
     private func forget(_ references: [String], mayBeAbsent: Bool) async -> String? {
-        let keyring = KeyringBackend(helper: vault.sources.keyring, mayAsk: vault.sources.mayAskPerson)
+        let keyring = KeyringBackend(helper: vault.sources.keyring, vaultId: open.id, mayAsk: vault.sources.mayAskPerson)
         do throws(VaultError) {
             try await keyring.removeAll(references)
             return nil

@@ -102,11 +102,19 @@ package struct VaultRekey: Sendable {
             // One that a person made may open other files, too.
             guard try IdentityFiles.isOurs(directory, name) else {
                 throw VaultError(
-                    .usage, "the key file \(path) was not made by this program and may open other things",
-                    remedy: "name another for the new key: ai-usage-agent vault rekey --key-file \(sources.paths.defaultKeyFile)")
+                    .usage, "the key file \(path) may open other things: this program did not make it, or another vault was made with it",
+                    remedy:
+                        "name another for the new key: ai-usage-agent vault rekey --key-file \(otherKeyFile(than: path, record))")
             }
             return KeyFileTarget(path: path, replaces: true)
         }
+    }
+
+    /// A place for a key that is neither the one in use nor likely to be anybody's.
+    private func otherKeyFile(than path: String, _ record: VaultRecord) -> String {
+        let usual = sources.paths.defaultKeyFile
+        guard path == usual else { return usual }
+        return "\(IdentityLoader.split(usual).folder)/identity-\(record.id.prefix(8)).txt"
     }
 
     /// Makes the new identity durable beside the old one and reads it back.
@@ -210,7 +218,7 @@ package struct VaultRekey: Sendable {
     /// Removes the old identity where it is not replaced by name.
     private func forget(_ record: VaultRecord, _ target: KeyFileTarget?) async -> String? {
         if record.identitySource == .keyring, let old = AgeRecipient(record.recipient) {
-            let keyring = KeyringBackend(helper: sources.keyring, mayAsk: sources.mayAskPerson)
+            let keyring = KeyringBackend(helper: sources.keyring, vaultId: record.id, mayAsk: sources.mayAskPerson)
             do throws(VaultError) {
                 try await keyring.removeAll([IdentityLoader.reference(old)])
             } catch { return "the old key could not be removed from the keyring: \(error.message)" }

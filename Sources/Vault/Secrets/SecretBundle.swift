@@ -110,10 +110,13 @@ package struct SecretBundle: ~Copyable, Sendable {
 
 extension SecretBundle {
     /// The bundle as JSON in protected memory.
-    func encoded() -> SecretBytes {
+    ///
+    /// - Parameter vaultId: the vault that it belongs to, where what it stands in does not say so.
+    func encoded(vaultId: String? = nil) -> SecretBytes {
         var writer = SecretJSONWriter(capacity: 16384)
         var origins = JSONObject()
         for (name, origin) in facts.origins.sorted(by: { $0.key < $1.key }) { origins[name] = .string(origin) }
+        if let vaultId { writer.member("vaultId", .string(vaultId)) }
         writer.member("accountId", .string(facts.accountId))
         writer.member("provider", .string(facts.provider))
         writer.member("accountKey", .string(facts.accountKey))

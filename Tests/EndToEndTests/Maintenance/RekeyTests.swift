@@ -113,6 +113,26 @@ struct RekeyTests {
         }
     }
 
+    @Test("does not replace a key file with which another vault was made: that one would be locked for ever")
+    func sharedKeyFile() async throws {
+        try await VaultKind.keyFile.with(["ada"]) { scene, _ in
+            try await OtherHome.with(
+                scene, initialization: ["--backend", "file", "--identity", "key-file", "--key-file", scene.home.keyFile]
+            ) { other in
+                try await other.login(as: "bob")
+                let before = scene.home.stores()
+                let refused = try await scene.run("vault", "rekey", "--json")
+                #expect(refused.status == 64 && scene.home.stores() == before, "\(refused)")
+                let remedy = refused.json["error"]["remedy"].string ?? ""
+                let next = try #require(remedy.split(separator: " ").last.map(String.init))
+                #expect(remedy.contains("vault rekey --key-file") && next != scene.home.keyFile, "\(remedy)")
+                try await scene.require("vault", "rekey", "--key-file", next)
+                try await scene.refreshAll(["ada"])
+                try await other.require(["auth", "refresh", "codex"])
+            }
+        }
+    }
+
     @Test("does not take a key file's place that is somebody's already")
     func occupied() async throws {
         try await Scene.with { scene in

@@ -52,7 +52,8 @@ enum BackendUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
         let helper = KeyringHelper(
             program: Program.keyringHelper, environment: ProcessEnvironment(keyring.bus.environment), time: .system)
         do {
-            try await body(BackendScene(backend: KeyringBackend(helper: helper, mayAsk: false), helper: helper, keyring: keyring))
+            try await body(
+                BackendScene(backend: KeyringBackend(helper: helper, vaultId: "v", mayAsk: false), helper: helper, keyring: keyring))
         } catch {
             await keyring.stop()
             throw error
