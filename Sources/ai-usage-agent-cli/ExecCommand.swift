@@ -23,7 +23,7 @@ struct ExecCommand: AsyncParsableCommand {
     @OptionGroup var selection: AccountOption
     @Argument(help: "The provider.") var provider: String
     @Option(
-        name: .customLong("min-ttl"),
+        name: .customLong("min-ttl"), parsing: .unconditional,
         help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
     var minTtl: Int?
     @Argument(parsing: .postTerminator, help: "Behind --, the program and its arguments.") var command: [String] = []

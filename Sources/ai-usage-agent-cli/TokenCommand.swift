@@ -16,7 +16,7 @@ struct TokenCommand: AsyncParsableCommand {
     @OptionGroup var selection: AccountOption
     @Argument(help: "The provider.") var provider: String
     @Option(
-        name: .customLong("min-ttl"),
+        name: .customLong("min-ttl"), parsing: .unconditional,
         help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
     var minTtl: Int?
     @Flag(help: "Print a whole header line: Authorization: Bearer …") var header = false

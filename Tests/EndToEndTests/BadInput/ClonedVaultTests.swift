@@ -1,0 +1,47 @@
+import Foundation
+import Platform
+import TestSupport
+import Testing
+
+/// A vault whose files were copied to another machine, with all of its memories: the id of the machine is another one.
+@Suite(
+    "A vault on another machine",
+    .enabled(
+        if: SmallDisk.isPossible && Program.find("unshare") != nil && PublicFile.read("/etc/machine-id") != nil,
+        "needs root that may mount, unshare, and a machine with an id"))
+struct ClonedVaultTests {
+    /// What goes before a command to run it on a machine of that id.
+    private func machine(_ scene: Scene, _ id: String) throws -> [String] {
+        let file = scene.home.path + "/machine-\(id.prefix(4))"
+        try scene.home.write(Array((id + "\n").utf8), to: file, mode: 0o644)
+        return [
+            try #require(Program.find("unshare")), "--mount", "/bin/sh", "-c", "mount --bind \"$0\" /etc/machine-id && exec \"$@\"", file,
+        ]
+    }
+
+    @Test("serves a live token with a warning, spends and writes nothing, and refreshes after adopt")
+    func cloned() async throws {
+        try await Scene.with { scene in
+            let token = try await scene.require("token", "codex").text
+            let elsewhere = try machine(scene, "0123456789abcdef0123456789abcdef")
+            let stores = scene.home.stores()
+            let served = try await scene.run("token", "codex", through: elsewhere)
+            #expect(served.status == 0 && served.text == token, "\(served)")
+            #expect(served.errorText.contains("vault adopt"), "\(served)")
+            for line in [["auth", "refresh", "codex", "--json"], ["auth", "logout", "codex", "--json"], ["vault", "rekey", "--json"]] {
+                let outcome = await scene.finish(try scene.start(line, through: elsewhere))
+                #expect(outcome.status == 65 && outcome.errorCode == "cloned_vault", "\(outcome)")
+            }
+            #expect(scene.home.stores() == stores)
+            #expect(try await scene.provider.statistics()["refreshRequests"] == 0)
+
+            // Where it came from nothing has changed; and the copy works once somebody says that it is the one.
+            let adopted = try await scene.run("vault", "adopt", through: elsewhere)
+            #expect(adopted.status == 0, "\(adopted)")
+            let refreshed = try await scene.run("auth", "refresh", "codex", through: elsewhere)
+            #expect(refreshed.status == 0, "\(refreshed)")
+            let back = try await scene.run("auth", "refresh", "codex", "--json")
+            #expect(back.status == 65 && back.errorCode == "cloned_vault", "\(back)")
+        }
+    }
+}
