@@ -5,8 +5,10 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const int ccurl_code_ok = CURLE_OK, ccurl_code_resolve_proxy = CURLE_COULDNT_RESOLVE_PROXY,
           ccurl_code_resolve_host = CURLE_COULDNT_RESOLVE_HOST, ccurl_code_connect = CURLE_COULDNT_CONNECT,
@@ -77,6 +79,12 @@ struct ccurl_request {
     ccurl_header header;
     bool sent;
     bool overflowed;
+    // For a deadline that is looked at after the socket; 0 where libcurl's own holds.
+    long patience;
+    int64_t deadline;
+    // When something came last, and when the deadline was first found to be over.
+    int64_t received;
+    int64_t late;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -95,8 +103,27 @@ static int before_request(void *context, char *primary, char *local, int primary
     return CURL_PREREQFUNC_OK;
 }
 
+static int64_t monotonic_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// libcurl looks at its own deadline before it looks at the socket: a process that was stopped for longer (a person's Ctrl-Z)
+// would drop an answer that has been there all the time, and with it a rotated token. This is asked after the socket was read.
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+    (void)down_total; (void)down; (void)up_total; (void)up;
+    ccurl_request *r = context;
+    int64_t now = monotonic_milliseconds();
+    if (now < r->deadline) return 0;
+    if (r->late == 0) r->late = now;
+    // What has just come is the answer or the beginning of it; a server that drips is not waited for.
+    return now - r->received < 500 && now - r->late < 2000 ? 0 : 1;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     ccurl_request *r = context;
+    r->received = monotonic_milliseconds();
     if (r->body(r->context, (const uint8_t *)bytes, size * count)) return size * count;
     r->overflowed = true;
     return 0;
@@ -104,6 +131,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
     ccurl_request *r = context;
+    r->received = monotonic_milliseconds();
     size_t length = size * count;
     while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r')) length--;
     r->header(r->context, (const uint8_t *)bytes, length);
@@ -162,6 +190,14 @@ bool ccurl_set_timeout(ccurl_request *r, long total, long connect) {
     return set_long(r, CURLOPT_TIMEOUT_MS, total) && set_long(r, CURLOPT_CONNECTTIMEOUT_MS, connect);
 }
 
+bool ccurl_set_late_timeout(ccurl_request *r, long total, long connect) {
+    r->patience = total;
+    return set_long(r, CURLOPT_TIMEOUT_MS, 0) && set_long(r, CURLOPT_CONNECTTIMEOUT_MS, connect)
+        && set_long(r, CURLOPT_NOPROGRESS, 0)
+        && curl.easy_setopt(r->easy, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK
+        && curl.easy_setopt(r->easy, CURLOPT_XFERINFODATA, (void *)r) == CURLE_OK;
+}
+
 bool ccurl_add_header(ccurl_request *r, const uint8_t *line, size_t count) {
     char *text = malloc(count + 1);
     if (text == NULL) return false;
@@ -202,7 +238,12 @@ void ccurl_perform(ccurl_request *r, void *context, ccurl_body body, ccurl_heade
     memset(result, 0, sizeof *result);
     CURLcode code = CURLE_OK;
     if (r->headers != NULL) code = curl.easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
+    r->deadline = monotonic_milliseconds() + r->patience;
     if (code == CURLE_OK) code = curl.easy_perform(r->easy);
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        code = CURLE_OPERATION_TIMEDOUT;
+        snprintf(r->error, sizeof r->error, "Operation timed out after %ld milliseconds", r->patience);
+    }
     result->code = (int)code;
     result->sent = r->sent;
     result->overflowed = r->overflowed;

@@ -34,6 +34,9 @@ void ccurl_destroy(ccurl_request *_Nullable request);
 
 /// Each returns false when libcurl refuses the option.
 bool ccurl_set_timeout(ccurl_request *_Nonnull request, long total_milliseconds, long connect_milliseconds);
+/// The same for a request whose answer must not be lost: what lies in the socket is read although the time is over. The end is
+/// up to a second later.
+bool ccurl_set_late_timeout(ccurl_request *_Nonnull request, long total_milliseconds, long connect_milliseconds);
 /// Copied into libcurl's list; the list is wiped and freed with the request.
 bool ccurl_add_header(ccurl_request *_Nonnull request, const uint8_t *_Nonnull line, size_t count);
 /// Not copied: the bytes must live until ccurl_perform returns.

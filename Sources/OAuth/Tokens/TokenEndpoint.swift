@@ -74,6 +74,7 @@ package struct TokenEndpoint: Sendable {
         var request = HTTPRequest(.post, try client.knownEndpoints().token.description, deadline: min(deadline, within))
         request.contentType = client.sendsJSON ? "application/json" : "application/x-www-form-urlencoded"
         request.body = consume body
+        request.takesLateAnswer = true
         do throws(HTTPFailure) {
             let response = try await http.send(request)
             // A server that repeats what it was sent must not get it printed or stored.

@@ -15,6 +15,9 @@ package struct HTTPRequest: ~Copyable, Sendable {
     package var deadline: Duration
     /// A longer answer is cut off and counts as no answer.
     package var bodyLimit = 64 << 10
+    /// An answer that has come is read although the deadline is over, because this process was stopped for longer: for what must
+    /// not be lost, at the price of a deadline that is up to a second late.
+    package var takesLateAnswer = false
 
     package init(_ method: Method, _ url: String, deadline: Duration = .seconds(30)) {
         self.method = method

@@ -76,7 +76,11 @@ private final class Exchange: @unchecked Sendable {
 
     private func configure(_ handle: OpaquePointer, _ url: WebAddress) -> String? {
         let milliseconds = request.deadline.components.seconds * 1000 + request.deadline.components.attoseconds / 1_000_000_000_000_000
-        var ok = unsafe ccurl_set_timeout(handle, Int(max(1, milliseconds)), 10_000)
+        let total = Int(max(1, milliseconds))
+        let connect = min(total, 10_000)
+        var ok =
+            unsafe request.takesLateAnswer
+            ? ccurl_set_late_timeout(handle, total, connect) : ccurl_set_timeout(handle, total, connect)
         if HTTPTransport.isLoopback(host: url.host) {
             unsafe ok = ok && ccurl_set_no_proxy(handle, "*")
             if url.host.lowercased() == "localhost" {
