@@ -248,6 +248,7 @@ void ccurl_perform(ccurl_request *r, void *context, ccurl_body body, ccurl_heade
     result->sent = r->sent;
     result->overflowed = r->overflowed;
     (void)curl.easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &result->status);
+    (void)curl.easy_getinfo(r->easy, CURLINFO_SSL_VERIFYRESULT, &result->verification);
     const char *message = r->error[0] != 0 ? r->error : curl.easy_strerror(code);
     strncpy(result->message, message, sizeof result->message - 1);
 }

@@ -1,4 +1,5 @@
-// OpenSSL 3's primitives that Platform/Crypto wraps; nothing else of OpenSSL is used by this package.
+// OpenSSL 3's primitives that Platform/Crypto wraps, and the codes of a refused certificate (libcurl does TLS itself);
+// nothing else of OpenSSL is used by this package.
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -7,3 +8,4 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/x509_vfy.h>

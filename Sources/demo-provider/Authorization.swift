@@ -7,7 +7,7 @@ struct Authorization: Sendable {
     let redirectURI: String
     /// Base64url of SHA-256 of the verifier (RFC 7636).
     let challenge: String
-    let state: String
+    var state = ""
 }
 
 /// The codes that were handed out: each good once, for 60 seconds.
@@ -76,7 +76,8 @@ extension Provider {
         guard query["code_challenge_method"] == "S256", let challenge = query["code_challenge"],
             Base64.decode(challenge, .urlSafe)?.count == SHA256.size
         else { return refuse("invalid_request", "PKCE with S256 is required") }
-        guard let person = Person(hint: query["demo_user"] ?? query["login_hint"] ?? options.user) else {
+        guard let person = Person(hint: query["demo_user"] ?? query["login_hint"] ?? options.user, workspace: query["demo_workspace"])
+        else {
             return refuse("invalid_request", "nobody has that name")
         }
         if options.denies || query["demo_deny"] == "1" { return refuse("access_denied", "The person said no.") }

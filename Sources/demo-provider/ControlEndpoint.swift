@@ -13,6 +13,7 @@ extension Provider {
             return .json(families.json)
         case ("GET", "/demo/mode"): return .json(misbehaviours.json)
         case ("POST", "/demo/mode"): return changeMode(request)
+        case ("POST", "/demo/device"): return decideDevice(request)
         case ("POST", "/demo/expire-access"):
             families.expireAccess()
             return .json([:])
@@ -21,6 +22,13 @@ extension Provider {
             return .json([:])
         default: return .json(404, ["detail": "Not Found"])
         }
+    }
+
+    /// The person at the page of a device login: user_code, and demo_user unless it is to be denied.
+    private func decideDevice(_ request: Request) -> Reply {
+        guard let fields = request.fields, let code = fields["user_code"] else { return .json(400, ["detail": "user_code is missing"]) }
+        let person = fields["demo_user"].flatMap { Person(hint: $0) }
+        return devices.decide(code, approvedBy: person) ? .json([:]) : .json(404, ["detail": "nobody waits with that code"])
     }
 
     private func changeMode(_ request: Request) -> Reply {

@@ -27,6 +27,7 @@ struct Options: Sendable {
     private(set) var issuer: String?
     private(set) var sendsIssuer = false
     private(set) var denies = false
+    private(set) var refusesRevocation = false
     private(set) var user = "ada"
     private(set) var plan = "plus"
     private(set) var expiresIn = 3600
@@ -45,6 +46,7 @@ struct Options: Sendable {
             switch flag {
             case "--iss": sendsIssuer = true
             case "--deny": denies = true
+            case "--refuse-revocation": refusesRevocation = true
             case "--exit-with-parent": exitsWithParent = true
             case "--help", "-h": wantsHelp = true
             default:
@@ -106,7 +108,9 @@ struct Options: Sendable {
           --issuer URL             issuer of discovery and tokens (default: the base address)
           --iss                    send iss with the redirect (RFC 9207)
           --deny                   answer every login with access_denied
-          --user NAME              the person who logs in (default ada); login_hint or demo_user in the URL override it
+          --refuse-revocation      answer every revocation with 401 invalid_client, as servers do that want a secret there
+          --user NAME              the person who logs in (default ada); login_hint or demo_user in the URL override it,
+                                   and demo_workspace puts them into a workspace that others share
           --plan NAME              chatgpt_plan_type (default plus)
           --expires-in SECONDS     life of access tokens (default 3600)
           --grace SECONDS|until-use  answer a just rotated refresh token again (default 0)

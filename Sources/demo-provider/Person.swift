@@ -9,19 +9,20 @@ struct Person: Sendable {
     let organizationID: String
     var email: String { "\(name)@example.org" }
 
-    init(_ name: String) {
+    /// - Parameter workspace: one that is shared with others; without it the person's own.
+    init(_ name: String, workspace: String? = nil) {
         self.name = name
         userID = "user-" + Person.hex("user", name).prefix(24)
-        accountID = Person.uuid("account", name)
+        accountID = workspace.map { Person.uuid("workspace", $0) } ?? Person.uuid("account", name)
         subject = "auth0|" + Person.hex("subject", name).prefix(24)
         organizationID = "org-" + Person.hex("organization", name).prefix(20)
     }
 
     /// The person a login hint means: a name or the e-mail address made of it.
-    init?(hint: String) {
+    init?(hint: String, workspace: String? = nil) {
         let name = hint.hasSuffix("@example.org") ? String(hint.dropLast("@example.org".count)) : hint
-        guard Person.isName(name) else { return nil }
-        self.init(name)
+        guard Person.isName(name), workspace.map(Person.isName) ?? true else { return nil }
+        self.init(name, workspace: workspace)
     }
 
     /// 1 to 40 of a-z, 0-9, ".", "_" and "-".

@@ -11,6 +11,7 @@ final class Provider: Sendable {
     let statistics = Statistics()
     let misbehaviours: Misbehaviours
     let authorizations = Authorizations()
+    let devices = DeviceLogins()
     let families: TokenFamilies
     let traffic = Traffic()
 
@@ -31,6 +32,9 @@ final class Provider: Sendable {
         case "/oauth/authorize": get(request, authorize)
         case "/oauth/token": post(request, answerTokenRequest)
         case "/oauth/revoke": post(request, revoke)
+        case "/oauth/device": post(request, beginDevice)
+        case "/api/accounts/deviceauth/usercode": post(request, beginOwnDevice)
+        case "/api/accounts/deviceauth/token": post(request, pollOwnDevice)
         case "/backend-api/wham/usage", "/usage": get(request, answerUsage)
         case "/userinfo": get(request, answerUserInfo)
         case let path where path.hasPrefix("/demo/"): control(request)
@@ -61,10 +65,11 @@ final class Provider: Sendable {
             "authorization_endpoint": .string(base + "/oauth/authorize"),
             "token_endpoint": .string(base + "/oauth/token"),
             "revocation_endpoint": .string(base + "/oauth/revoke"),
+            "device_authorization_endpoint": .string(base + "/oauth/device"),
             "userinfo_endpoint": .string(base + "/userinfo"),
             "jwks_uri": .string(base + "/.well-known/jwks.json"),
             "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": ["authorization_code", "refresh_token", .string(Provider.deviceGrant)],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["none"],
             "subject_types_supported": ["public"],

@@ -25,6 +25,7 @@ extension Provider {
         guard let token = request.fields?["token"], !token.isEmpty else {
             return .oauthError(400, "invalid_request", "token is missing")
         }
+        if options.refusesRevocation { return .oauthError(401, "invalid_client", "client authentication is required") }
         if families.revoke(token: token) { statistics.count(\.revocations) }
         return .json([:])
     }
@@ -51,6 +52,15 @@ extension Provider {
             let granted = try exchange(fields, clientID, stranger)
             statistics.count(\.codeGrants)
             return granted
+        case Provider.deviceGrant:
+            switch devices.redeem(fields["device_code"] ?? "", clientID: clientID) {
+            case .pending: throw .device("authorization_pending")
+            case .denied: throw .device("access_denied")
+            case .unknown: throw .code("the device code is unknown, spent or another client's")
+            case .approved(let grant):
+                statistics.count(\.codeGrants)
+                return Granted(tokens: families.begin(grant, as: stranger).tokens, scope: grant.scope, isRotated: false)
+            }
         case "refresh_token":
             guard let token = fields["refresh_token"] else { throw .malformed("refresh_token is missing") }
             guard !token.isEmpty else { throw .emptyToken }
@@ -107,6 +117,7 @@ extension Provider {
         switch refusal {
         case .malformed(let text): return .oauthError(400, "invalid_request", text)
         case .unsupportedGrant: return .oauthError(400, "unsupported_grant_type", "authorization_code and refresh_token are supported")
+        case .device(let code): return .json(400, ["error": .string(code)])
         case .code(let text): return .oauthError(400, "invalid_grant", text)
         case .otherClient: return .oauthError(400, "invalid_grant", "the token belongs to another client")
         case .emptyToken:

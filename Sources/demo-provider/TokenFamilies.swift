@@ -6,6 +6,8 @@ enum Refusal: Error {
     case malformed(String)
     case unsupportedGrant
     case code(String)
+    /// An error of RFC 8628 section 3.5, by its name.
+    case device(String)
     case unknownToken
     case emptyToken
     case otherClient

@@ -117,6 +117,9 @@ package final class Child: Sendable {
         if let descriptor { close(descriptor) }
     }
 
+    /// What the process has written to its standard output until now.
+    package var outputSoFar: String { state.withLock { String(decoding: $0.output, as: UTF8.self) } }
+
     /// What the process has written to its standard error until now.
     package var errorSoFar: String { state.withLock { String(decoding: $0.error, as: UTF8.self) } }
 

@@ -33,6 +33,16 @@ package final class DjangoProvider: Sendable {
         """
     }
 
+    /// The same for a client that logs in with `--device`; the server's documents do not name the endpoint.
+    package var deviceConfiguration: String {
+        """
+        {"schemaVersion": 1, "providers": {
+          "acme": {"type": "oidc", "issuer": "\(base)/o", "clientId": "ai-usage-agent-device",
+                   "scopes": ["openid", "profile", "email", "offline_access"],
+                   "endpoints": {"deviceAuthorization": "\(base)/o/device-authorization/"}}}}
+        """
+    }
+
     /// Counters of /test/stats.
     package func count(_ name: String) async throws -> Int? {
         try await LoopbackClient().get(base + "/test/stats").json[name].number?.integer

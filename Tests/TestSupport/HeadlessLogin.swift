@@ -32,13 +32,16 @@ package final class HeadlessLogin: Sendable {
     }
 
     /// The provider, the callback, the page at the end; then the program's own end.
-    package func complete(_ extra: String = "") async throws -> Outcome {
-        try await visit(try await callback(extra))
+    ///
+    /// - Parameter browser: what goes to the callback; the provider is asked as ever.
+    package func complete(_ extra: String = "", by browser: LoopbackClient? = nil) async throws -> Outcome {
+        try await visit(try await callback(extra), by: browser)
         return await child.finish()
     }
 
     /// What a browser does with the callback's address: the listener answers 303 to /done, and there is a page.
-    package func visit(_ callback: String) async throws {
+    package func visit(_ callback: String, by browser: LoopbackClient? = nil) async throws {
+        let client = browser ?? client
         let answer = try await client.get(callback)
         guard answer.status == 303, let done = answer.location else {
             throw Unfinished(description: "the callback was answered with \(answer)")

@@ -19,7 +19,16 @@ package struct LoopbackClient: Sendable {
         package let description: String
     }
 
-    package init() {}
+    private let usesV6: Bool
+
+    /// - Parameter usesV6: connects to ::1 instead of 127.0.0.1, whatever the address names.
+    package init(usesV6: Bool = false) { self.usesV6 = usesV6 }
+
+    /// Sends these bytes as they are.
+    package func raw(_ request: String, port: Int) async throws -> Answer {
+        let usesV6 = usesV6
+        return try await onOwnThread { LoopbackClient.exchange(request, port: port, usesV6: usesV6) }.get()
+    }
 
     package func get(_ url: String) async throws -> Answer { try await send("GET", url, nil) }
 
@@ -39,28 +48,19 @@ package struct LoopbackClient: Sendable {
         } else {
             request += "\r\n"
         }
-        let (text, port) = (request, address.port)
-        let result = await onOwnThread { LoopbackClient.exchange(text, port: port) }
-        return try result.get()
+        return try await raw(request, port: address.port)
     }
 
-    private static func exchange(_ request: String, port: Int) -> Result<Answer, Failure> {
+    private static func exchange(_ request: String, port: Int, usesV6: Bool) -> Result<Answer, Failure> {
         func failure(_ what: String) -> Result<Answer, Failure> {
-            .failure(Failure(description: "\(what) 127.0.0.1:\(port): \(String(cString: strerror(errno)))"))
+            .failure(Failure(description: "\(what) \(usesV6 ? "[::1]" : "127.0.0.1"):\(port): \(String(cString: strerror(errno)))"))
         }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(usesV6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return failure("socket") }
         defer { close(descriptor) }
         var patience = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-        }
-        guard connected == 0 else { return failure("connect to") }
+        guard (usesV6 ? connectV6(descriptor, port) : connectV4(descriptor, port)) == 0 else { return failure("connect to") }
         Pipe.write(Array(request.utf8), to: descriptor)
         var bytes: [UInt8] = []
         while true {
@@ -73,6 +73,26 @@ package struct LoopbackClient: Sendable {
             }
         }
         return parse(bytes).map(Result.success) ?? .failure(Failure(description: "no HTTP answer from 127.0.0.1:\(port)"))
+    }
+
+    private static func connectV4(_ descriptor: Int32, _ port: Int) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        }
+    }
+
+    private static func connectV6(_ descriptor: Int32, _ port: Int) -> Int32 {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = in_port_t(port).bigEndian
+        address.sin6_addr = in6addr_loopback
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) }
+        }
     }
 
     private static func parse(_ bytes: [UInt8]) -> Answer? {

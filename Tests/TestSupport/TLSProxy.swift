@@ -1,7 +1,7 @@
 import Foundation
 import Platform
 
-/// TLS in front of the demo provider, with a certificate of its own (Tests/EndToEndTests/Servers/tls_proxy.py).
+/// TLS in front of the demo provider, with an authority of its own (Tests/EndToEndTests/Servers/tls_proxy.py).
 package final class TLSProxy: Sendable {
     /// Whether this machine has what it takes.
     package static var isPossible: Bool { Program.find("python3") != nil && Program.find("openssl") != nil }
@@ -12,10 +12,12 @@ package final class TLSProxy: Sendable {
     private let home: Home
 
     /// A proxy that listens and does not yet know the server behind it.
-    package init() async throws {
+    ///
+    /// - Parameter flags: `--name NAME`, `--expired`; without them the certificate is good for 127.0.0.1.
+    package init(_ flags: [String] = []) async throws {
         home = try Home()
         child = try Child(
-            Program.find("python3") ?? "", [Program.repository + "/Tests/EndToEndTests/Servers/tls_proxy.py", home.path],
+            Program.find("python3") ?? "", [Program.repository + "/Tests/EndToEndTests/Servers/tls_proxy.py", home.path] + flags,
             environment: home.environment, input: .open, patience: nil)
         guard let line = await child.line(of: .output, startingWith: "ready ") else {
             throw SpawnFailure(description: "the TLS proxy did not start: \(await child.finish())")
@@ -23,7 +25,7 @@ package final class TLSProxy: Sendable {
         base = String(line.dropFirst("ready ".count))
     }
 
-    /// The certificate that a client has to trust.
+    /// The authority that a client has to trust.
     package var certificate: String { home.path + "/certificate.pem" }
 
     /// - Parameter server: `http://127.0.0.1:PORT`

@@ -16,6 +16,8 @@ typedef struct {
     bool sent;
     bool overflowed;
     long status;
+    /// OpenSSL's word on the server's certificate (X509_V_…); 0 or 1 when only the name in it was wrong.
+    long verification;
     char message[256];
 } ccurl_result;
 

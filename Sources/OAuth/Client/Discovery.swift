@@ -8,10 +8,12 @@ package struct Discovery: Sendable {
 
     /// The client with its endpoints filled in; those that configuration named stay as they are.
     ///
-    /// - Parameter withRevocation: look further for a revocation endpoint (login, revocation), which may cost a second request.
+    /// - Parameters:
+    ///   - withRevocation: look further for a revocation endpoint (login, revocation), which may cost a second request.
+    ///   - withDevice: the same for a device authorization endpoint (RFC 8628 section 4).
     /// - Throws: `configurationInvalid` when the document is not the issuer's own, `network`, `providerUnavailable`.
     package func complete(
-        _ client: OAuthClient, overrides: [String: WebAddress], withRevocation: Bool = false
+        _ client: OAuthClient, overrides: [String: WebAddress], withRevocation: Bool = false, withDevice: Bool = false
     ) async throws(OAuthError) -> OAuthClient {
         if client.endpoints != nil { return client }
         guard let issuer = client.issuer, let address = WebAddress(issuer) else {
@@ -45,8 +47,14 @@ package struct Discovery: Sendable {
         }
         var endpoints = ServerEndpoints(authorization: authorization, token: token)
         endpoints.revocation = try endpoint("revocation", "revocation_endpoint")
-        // OpenID Connect Discovery has no revocation_endpoint; servers that keep to it name theirs in RFC 8414's document only.
-        if withRevocation, endpoints.revocation == nil { endpoints.revocation = await revocation(issuer, address) }
+        // What a browser login and a refresh do not need must not stop them either.
+        if withDevice { endpoints.deviceAuthorization = try endpoint("deviceAuthorization", "device_authorization_endpoint") }
+        // OpenID Connect Discovery knows neither; servers that keep to it name theirs in RFC 8414's document only.
+        if withRevocation && endpoints.revocation == nil || withDevice && endpoints.deviceAuthorization == nil {
+            let metadata = await metadata(issuer, address)
+            endpoints.revocation = endpoints.revocation ?? metadata["revocation_endpoint"]
+            endpoints.deviceAuthorization = endpoints.deviceAuthorization ?? metadata["device_authorization_endpoint"]
+        }
         endpoints.usage = overrides["usage"]
         endpoints.profile = overrides["profile"]
         endpoints.sendsIssuer = document["authorization_response_iss_parameter_supported"].bool ?? false
@@ -55,15 +63,19 @@ package struct Discovery: Sendable {
         return completed
     }
 
-    /// What RFC 8414's document of the issuer says; nil when there is none, which is no failure.
-    private func revocation(_ issuer: String, _ address: WebAddress) async -> WebAddress? {
+    /// The usable endpoints that RFC 8414's document of the issuer names; none when there is no such document, which is no failure.
+    private func metadata(_ issuer: String, _ address: WebAddress) async -> [String: WebAddress] {
         var request = HTTPRequest(.get, Discovery.metadataPlace(address), deadline: .seconds(5))
         request.bodyLimit = 256 << 10
         guard let response = try? await http.send(request), response.status == 200,
             let document = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
-            document["issuer"].string == issuer, let found = document["revocation_endpoint"].string.flatMap({ WebAddress($0) }),
-            found.isSecure || !address.isSecure && found.isLoopback
-        else { return nil }
+            document["issuer"].string == issuer
+        else { return [:] }
+        var found: [String: WebAddress] = [:]
+        for name in ["revocation_endpoint", "device_authorization_endpoint"] {
+            guard let named = document[name].string.flatMap({ WebAddress($0) }) else { continue }
+            if named.isSecure || !address.isSecure && named.isLoopback { found[name] = named }
+        }
         return found
     }
 

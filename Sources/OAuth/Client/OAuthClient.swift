@@ -4,6 +4,8 @@ package import Platform
 package struct ServerEndpoints: Sendable, Equatable {
     package var authorization: WebAddress
     package var token: WebAddress
+    /// Where a login with a code for another device begins (RFC 8628 section 3.1); nil where there is none.
+    package var deviceAuthorization: WebAddress?
     package var revocation: WebAddress?
     package var usage: WebAddress?
     package var profile: WebAddress?
@@ -40,6 +42,18 @@ package struct RedirectRule: Sendable, Equatable {
     }
 
     package func uri(port: Int) -> String { "http://\(host):\(port)\(path)" }
+}
+
+/// How a server grants tokens to a program whose person confirms a code on another device.
+package enum DeviceDialect: Sendable, Equatable {
+    /// RFC 8628: polling the token endpoint gives the tokens.
+    case standard
+    /// JSON requests; polling gives an authorization code and its verifier, both made by the server, which are exchanged as in
+    /// a browser login.
+    ///
+    /// - verification: where the person enters the code.
+    /// - lifetime: seconds that a code is good for; its answers do not say.
+    case exchangedCode(poll: WebAddress, verification: String, redirectURI: String, lifetime: Int)
 }
 
 /// Who an account is, read from what the server said at login.
@@ -85,6 +99,7 @@ package struct OAuthClient: Sendable {
     /// Nil until discovery.
     package var endpoints: ServerEndpoints?
     package var redirect: RedirectRule
+    package var deviceDialect = DeviceDialect.standard
     /// Vendor parameters of the authorization request.
     package var authorizationParameters: [(name: String, value: String)] = []
     /// OpenID: send a nonce and hold the id_token to OpenID Connect Core 3.1.3.7.

@@ -22,14 +22,6 @@ package struct LoginOptions: Sendable {
     package init() {}
 }
 
-/// What a login brought: tokens that no store has seen yet.
-package struct LoginResult: ~Copyable, Sendable {
-    package let tokens: TokenResponse
-    package let identity: AccountIdentity
-    package let client: OAuthClient
-    package let receivedAt: Timestamp
-}
-
 /// The authorization code login: listener and paste side by side, the first valid answer wins, one exchange.
 package struct LoginFlow: Sendable {
     let http: any HTTPSending
@@ -97,7 +89,9 @@ package struct LoginFlow: Sendable {
             defer { Interrupts.end() }
             let outcome = try await endpoint.exchange(
                 code: code, verifier: request.verifier, redirectURI: request.redirectURI, state: request.state, client: request.client)
-            return try await keep(try await accept(outcome, request, presenter))
+            let result = try await LoginResult(
+                accepting: outcome, client: request.client, nonce: request.nonce, receivedAt: time.now(), http: http, note: presenter.note)
+            return try await keep(result)
         }
     }
 
@@ -159,58 +153,6 @@ package struct LoginFlow: Sendable {
                 .failure(
                     OAuthError(
                         .usage, "no usable callback was pasted: \(lastReason)", remedy: "paste the whole address the browser ended on")))
-        }
-    }
-
-    private func accept(
-        _ outcome: consuming TokenOutcome, _ request: borrowing AuthorizationRequest, _ presenter: any LoginPresenting
-    ) async throws(OAuthError) -> LoginResult {
-        let provider = request.client.provider
-        switch consume outcome {
-        case .granted(let tokens):
-            let now = time.now()
-            let idClaims = Claims.decode(optional: tokens.idToken)
-            if request.client.isOpenID, tokens.idToken != nil, idClaims == nil {
-                throw OAuthError(.providerUnavailable, "the id_token of \(provider) cannot be read", remedy: "check issuer in config.json")
-            }
-            if request.client.isOpenID, request.client.scopes.contains("openid"), let claims = idClaims {
-                let problem = Claims.problem(
-                    idToken: claims, issuer: request.client.issuer, clientId: request.client.clientId, nonce: request.nonce, now: now)
-                if let problem {
-                    throw OAuthError(
-                        .providerUnavailable, "the id_token of \(provider) was refused: \(problem)",
-                        remedy: "check this machine's clock (date), and issuer and clientId in config.json")
-                }
-            }
-            let reader = request.client.identityReader
-            var profile: JSONValue?
-            if request.client.asksProfile {
-                do throws(OAuthError) {
-                    profile = try await ProfileRequest(http: http).ask(request.client, tokens.accessToken)
-                } catch { presenter.note("\(error.message); the login is kept all the same") }
-            }
-            let identity =
-                reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
-                ?? reader.identity(owner: tokens.owner, profile: profile)
-                // Nothing says who it is: an identity of our own, kept with the account.
-                ?? AccountIdentity(accountKey: "opaque#" + Hex.encode(Random.bytes(16).span))
-            return LoginResult(tokens: tokens, identity: identity, client: request.client, receivedAt: now)
-        case .refused(let reason):
-            throw OAuthError(
-                .accessDenied, "\(provider) refused the code: \(reason)", remedy: "log in again: ai-usage-agent auth login \(provider)")
-        case .clientRefused(let reason):
-            throw OAuthError(
-                .clientRefused, "\(provider) refused this client: \(reason)", remedy: "check clientId and redirectUri in config.json")
-        case .transient(let reason, let retryAfter, let rateLimited):
-            throw OAuthError(
-                rateLimited ? .rateLimited : .providerUnavailable, "the exchange with \(provider) failed: \(reason)",
-                remedy: "try again later: ai-usage-agent auth login \(provider)", retryAfter: retryAfter)
-        case .ambiguous(let reason):
-            throw OAuthError(
-                .providerUnavailable, "the exchange with \(provider) ended without a usable answer: \(reason)",
-                remedy: "log in again: ai-usage-agent auth login \(provider)")
-        case .notSent(let reason):
-            throw OAuthError(.network, "\(provider) could not be reached: \(reason)", remedy: "check the network, then log in again")
         }
     }
 }

@@ -27,8 +27,10 @@ package struct TokenEndpoint: Sendable {
     }
 
     /// RFC 6749 section 4.1.3 with the verifier of RFC 7636 section 4.5.
+    ///
+    /// - Parameter state: of the authorization request, for servers that want it here as well.
     package func exchange(
-        code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, state: String, client: OAuthClient
+        code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, state: String? = nil, client: OAuthClient
     ) async throws(OAuthError) -> TokenOutcome {
         if client.sendsJSON {
             var writer = SecretJSONWriter()
@@ -37,7 +39,7 @@ package struct TokenEndpoint: Sendable {
             writer.member("code", secret: code)
             writer.member("redirect_uri", .string(redirectURI))
             writer.member("code_verifier", secret: verifier)
-            writer.member("state", .string(state))
+            writer.member("state", .optional(state))
             return try await post(writer.finish(), client, deadline, [Sent(code), Sent(verifier)])
         }
         var body = SecretBuffer(capacity: 4096)

@@ -37,17 +37,18 @@ package struct TokenResponse: ~Copyable, Sendable {
         accessToken = access
         refreshToken = refresh
         idToken = identity
-        expiresIn = TokenResponse.seconds("expires_in", document)
-        loginExpiresIn = TokenResponse.seconds("refresh_token_expires_in", document)
+        expiresIn = TokenResponse.seconds("expires_in", in: document)
+        loginExpiresIn = TokenResponse.seconds("refresh_token_expires_in", in: document)
         owner = TokenResponse.owner(document)
         scopes = document.text(at: "scope").map { $0.split(separator: " ").map(String.init) }
     }
 
-    private static func read(_ body: consuming SecretBytes) throws(Malformed) -> JSONDocument {
+    static func read(_ body: consuming SecretBytes) throws(Malformed) -> JSONDocument {
         do throws(JSONError) { return try JSONDocument(body) } catch { throw Malformed(reason: "the answer is no JSON: \(error.reason)") }
     }
 
-    private static func token(_ name: String, in document: borrowing JSONDocument) throws(Malformed) -> SecretBytes? {
+    /// A token or code: printable ASCII, nothing else.
+    static func token(_ name: String, in document: borrowing JSONDocument) throws(Malformed) -> SecretBytes? {
         guard let node = document.at(name), !document.isNull(node) else { return nil }
         guard let secret = document.secret(node) else { throw Malformed(reason: "\(name) is no string") }
         let usable = secret.withBytes { bytes in
@@ -65,8 +66,8 @@ package struct TokenResponse: ~Copyable, Sendable {
         return owner.members.isEmpty ? nil : .object(owner)
     }
 
-    /// Seconds as a number or, as some servers send them, a string; nonsense counts as not said.
-    private static func seconds(_ name: String, _ document: borrowing JSONDocument) -> Int? {
+    /// A time in seconds as a number or, as some servers send it, a string; nonsense counts as not said.
+    static func seconds(_ name: String, in document: borrowing JSONDocument) -> Int? {
         guard let node = document.at(name) else { return nil }
         let value = document.number(node)?.double ?? document.string(node).flatMap(Double.init)
         guard let value, value.isFinite else { return nil }

@@ -167,7 +167,9 @@ private final class Exchange: @unchecked Sendable {
             case ccurl_code_url_malformed, ccurl_code_unsupported_protocol: outcome.sent ? .cut : .configuration
             default: outcome.sent ? .cut : .connect
             }
-        return failure(kind, sent: outcome.sent, url.host, TerminalText.escape(message))
+        let isRefused = outcome.code == ccurl_code_tls_verification
+        let verdict = isRefused ? CertificateProblem(verification: outcome.verification).description + " (" : ""
+        return failure(kind, sent: outcome.sent, url.host, verdict + TerminalText.escape(message) + (isRefused ? ")" : ""))
     }
 
     private func receive(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {

@@ -27,12 +27,15 @@ package struct CodexProvider: Provider {
         let issuer = settings.issuer ?? CodexProvider.defaultIssuer
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
         guard let authorization = settings.endpoints["authorization"] ?? WebAddress(base + "/oauth/authorize"),
-            let token = settings.endpoints["token"] ?? WebAddress(base + "/oauth/token")
+            let token = settings.endpoints["token"] ?? WebAddress(base + "/oauth/token"),
+            let devicePoll = settings.endpoints["deviceToken"] ?? WebAddress(base + "/api/accounts/deviceauth/token")
         else {
             throw OAuthError(
                 .configurationInvalid, "the issuer of codex is no usable address: \(issuer)", remedy: "ai-usage-agent config validate")
         }
         var endpoints = ServerEndpoints(authorization: authorization, token: token)
+        endpoints.deviceAuthorization =
+            settings.endpoints["deviceAuthorization"] ?? WebAddress(base + "/api/accounts/deviceauth/usercode")
         endpoints.revocation = settings.endpoints["revocation"] ?? WebAddress(base + "/oauth/revoke")
         endpoints.usage = usageEndpoint
         var client = OAuthClient(
@@ -44,6 +47,9 @@ package struct CodexProvider: Provider {
         client.clientIdIsObserved = settings.clientId == nil
         client.treats401AsRefusal = true
         client.revokesWithJSON = true
+        // Not RFC 8628 (docs/providers.md): 15 minutes is what the server's own page says.
+        client.deviceDialect = .exchangedCode(
+            poll: devicePoll, verification: base + "/codex/device", redirectURI: base + "/deviceauth/callback", lifetime: 900)
         client.authorizationParameters = [
             ("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true"), ("originator", CodexProvider.originator),
         ]

@@ -22,6 +22,7 @@ package struct OpenIDProvider: Provider {
         var endpoints: ServerEndpoints?
         if let authorization = settings.endpoints["authorization"], let token = settings.endpoints["token"] {
             var known = ServerEndpoints(authorization: authorization, token: token)
+            known.deviceAuthorization = settings.endpoints["deviceAuthorization"]
             known.revocation = settings.endpoints["revocation"]
             known.usage = settings.endpoints["usage"]
             known.profile = settings.endpoints["profile"]

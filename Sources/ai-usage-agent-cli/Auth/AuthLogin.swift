@@ -11,6 +11,7 @@ struct AuthLogin: AsyncParsableCommand {
         discussion: """
             $ ai-usage-agent auth login codex
             $ ai-usage-agent auth login codex --account work      # a second account, by its own name
+            $ ai-usage-agent auth login codex --device            # no browser here: approve a code on any other device
             $ ai-usage-agent auth login codex --manual            # over SSH: paste the address the browser ends on
             """)
 
@@ -20,19 +21,24 @@ struct AuthLogin: AsyncParsableCommand {
     @Option(help: "Name the new account; names are unique per provider.") var account: String?
     @Flag(name: .customLong("no-open"), help: "Do not open a browser; only print the address.") var noOpen = false
     @Flag(help: "No listener and no browser: paste the callback address (or code#state, or the code).") var manual = false
+    @Flag(help: "Show a code to approve on another device (RFC 8628) instead of waiting for a browser here.") var device = false
     @Option(help: "Listen on this port only.") var port: Int?
     @Option(name: .customLong("client-id"), help: "Use another OAuth client id.") var clientId: String?
     @Option(parsing: .upToNextOption, help: "Ask for these scopes instead.") var scope: [String] = []
-    @Option(help: ArgumentHelp("Give up after this many seconds.", valueName: "s")) var timeout = 300
+    @Option(help: ArgumentHelp("Give up after this many seconds (300; with --device as long as the code is good).", valueName: "s"))
+    var timeout: Int?
     @Flag(name: .customLong("dry-run"), help: "Print what would be sent, and send nothing.") var dryRun = false
     @Flag(name: .customLong("live-exchange"), help: .hidden) var liveExchange = false
 
     func validate() throws {
         if let port, !(1...65535).contains(port) { throw ValidationError("--port must be between 1 and 65535") }
-        if timeout < 1 { throw ValidationError("--timeout must be at least 1") }
+        if let timeout, timeout < 1 { throw ValidationError("--timeout must be at least 1") }
         if let account, account.isEmpty || account.utf8.count > 100 {
             throw ValidationError("--account needs a name of at most 100 characters")
         }
+        if device, manual { throw ValidationError("give either --device or --manual") }
+        if device, port != nil { throw ValidationError("--device listens on no port") }
+        if device, dryRun { throw ValidationError("--dry-run shows the login with a browser; it does not know --device") }
     }
 
     func run() async throws {
@@ -61,22 +67,11 @@ struct AuthLogin: AsyncParsableCommand {
         try await VaultChoice(context).ensureOpen()
         let prepared = client
         let complete = try await attempt(name) { () async throws(OAuthError) in
-            try await Discovery(http: context.service.http).complete(prepared, overrides: found.endpointOverrides, withRevocation: true)
+            try await Discovery(http: context.service.http).complete(
+                prepared, overrides: found.endpointOverrides, withRevocation: true, withDevice: device)
         }
-        var options = LoginOptions()
-        options.manual = manual
-        options.port = port
-        options.patience = .seconds(timeout)
-        let hasPerson = Terminal.hasForeground && Terminal.isTerminal(.input)
-        options.acceptsPaste = hasPerson
-        let presenter = LoginPresenter(
-            provider: name, context: context, opensBrowser: !noOpen && !manual, readsStandardInput: manual && !Terminal.isTerminal(.input))
-        let flow = LoginFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
-        let label = account
         let adoption = try await attempt(name, account: account) { () async throws(OAuthError) in
-            try await flow.run(complete, options, presenter) { (result) async throws(OAuthError) in
-                try await context.service.tokens.adopt(result, label: label)
-            }
+            device ? try await runDevice(complete, context) : try await runBrowser(complete, context)
         }
         let record = adoption.account
         let left = record.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
@@ -85,6 +80,30 @@ struct AuthLogin: AsyncParsableCommand {
             text:
                 "logged in to \(name) as \(record.title); the token lives \(left)\(record.refreshable ? " and is renewed when needed" : ", without a refresh token")"
         )
+    }
+
+    private func runBrowser(_ client: OAuthClient, _ context: CommandContext) async throws(OAuthError) -> TokenManager.Adoption {
+        var options = LoginOptions()
+        options.manual = manual
+        options.port = port
+        options.patience = .seconds(timeout ?? 300)
+        let hasPerson = Terminal.hasForeground && Terminal.isTerminal(.input)
+        options.acceptsPaste = hasPerson
+        let presenter = LoginPresenter(
+            provider: client.provider, context: context, opensBrowser: !noOpen && !manual,
+            readsStandardInput: manual && !Terminal.isTerminal(.input), acceptsPaste: hasPerson)
+        let flow = LoginFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
+        return try await flow.run(client, options, presenter) { (result) async throws(OAuthError) in
+            try await context.service.tokens.adopt(result, label: account)
+        }
+    }
+
+    private func runDevice(_ client: OAuthClient, _ context: CommandContext) async throws(OAuthError) -> TokenManager.Adoption {
+        let flow = DeviceFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
+        let presenter = DevicePresenter(provider: client.provider, context: context)
+        return try await flow.run(client, patience: timeout.map { .seconds($0) }, presenter) { (result) async throws(OAuthError) in
+            try await context.service.tokens.adopt(result, label: account)
+        }
     }
 
     /// The address with its real parameters, and the token request with its secrets left out. No network.

@@ -8,6 +8,8 @@ struct LoginPresenter: LoginPresenting {
     let opensBrowser: Bool
     /// `--manual` without a terminal: the callback comes from a pipe.
     let readsStandardInput: Bool
+    /// A paste is taken beside the listener.
+    let acceptsPaste: Bool
 
     func present(url: String, redirect: String, isListening: Bool) async {
         if opensBrowser, start(browsers, url) {
@@ -16,10 +18,22 @@ struct LoginPresenter: LoginPresenting {
             context.output.note("Open this address in a browser to log in to \(provider):")
         }
         Terminal.write(url + "\n", to: .error)
-        if isListening {
-            context.output.note(
-                "Waiting for \(redirect)" + (isRemote ? " (over SSH: paste the address that the browser ends on, here)" : ""))
-        }
+        guard isListening else { return }
+        context.output.note("Waiting for \(redirect)")
+        if isRemote { for line in remoteHints(redirect) { context.output.note(line) } }
+    }
+
+    /// Over SSH the browser's own machine is another one: three ways to get the answer here.
+    private func remoteHints(_ redirect: String) -> [String] {
+        let port = WebAddress(redirect)?.port ?? 0
+        let paste = acceptsPaste ? ["paste the address that the browser ends on, here"] : []
+        let ways =
+            paste + [
+                "forward the port from the machine with the browser first: ssh -L \(port):localhost:\(port) THIS-HOST",
+                "use a code instead: ai-usage-agent auth login \(provider) --device",
+            ]
+        return ["This session is over SSH, and the browser of another machine cannot reach it. One of these helps:"]
+            + ways.map { "  - " + $0 }
     }
 
     func pastedLine() async -> SecretBox? {

@@ -61,6 +61,37 @@ struct CallbackTests {
         }
     }
 
+    /// Takes one parameter out of a callback's address.
+    private func without(_ name: String, _ callback: String) -> String {
+        let parts = callback.split(separator: "?", maxSplits: 1).map(String.init)
+        return parts[0] + "?" + parts[1].split(separator: "&").filter { !$0.hasPrefix(name + "=") }.joined(separator: "&")
+    }
+
+    @Test("Where the server always names its issuer, a callback without it or with another one is ignored, and the login then completes")
+    func issuer() async throws {
+        try await Scene.with(["--iss"], start: .vault) { scene in
+            let login = try await scene.startLogin("acme", ["--json"])
+            let callback = try await login.callback()
+            #expect(callback.contains("&iss="))
+            let bare = without("iss", callback)
+            for forged in [bare, bare + "&iss=https%3A%2F%2Fevil.example"] {
+                #expect(try await client.get(forged).status == 400, "\(forged)")
+            }
+            try await login.visit(callback)
+            let outcome = await login.child.finish()
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+    }
+
+    @Test("An error redirect that does not name the issuer ends the login all the same, when its state is right")
+    func errorWithoutIssuer() async throws {
+        try await Scene.with(["--iss", "--deny"], start: .vault) { scene in
+            let login = try await scene.startLogin("acme", ["--json"])
+            try await login.visit(without("iss", try await login.callback()))
+            Refusal(3, "access_denied", "ai-usage-agent auth login acme").check(await login.child.finish())
+        }
+    }
+
     @Test("Nobody finishing the login is exit 5 and login_timeout, and the remedy is --timeout")
     func timeout() async throws {
         try await Scene.with(start: .vault) { scene in

@@ -77,6 +77,18 @@ struct LogoutTests {
         }
     }
 
+    @Test(
+        "A server that lets only clients with a secret revoke is a warning that names its answer; the account is removed here all the same")
+    func revokeRefused() async throws {
+        try await Scene.with(["--refuse-revocation"]) { scene in
+            let outcome = try await scene.require("auth", "logout", "codex", "--revoke", "--json")
+            #expect(outcome.json["results"].array?.first?["warning"].string?.contains("401: invalid_client") == true, "\(outcome)")
+            #expect(outcome.errorText.contains("it was removed here all the same"))
+            #expect(try await scene.require("auth", "list", "--json").json["accounts"] == [])
+            #expect(try await scene.provider.statistics()["revocations"] == 0)
+        }
+    }
+
     @Test("A login after a logout begins a new account that works")
     func loginAfter() async throws {
         try await Scene.with { scene in

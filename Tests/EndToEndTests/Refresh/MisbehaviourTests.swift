@@ -96,6 +96,21 @@ struct MisbehaviourTests {
         }
     }
 
+    @Test("Status 500 twice within a moment ends no login: the third refresh works")
+    func twice() async throws {
+        try await Scene.with { scene in
+            try await scene.provider.misbehave("status-500", count: 2)
+            for _ in 1...2 {
+                let outcome = try await scene.run("auth", "refresh", "codex", "--json")
+                #expect(outcome.status == 5 && outcome.errorCode == "provider_unavailable", "\(outcome)")
+            }
+            #expect(try await scene.require("auth", "list", "--json").json["accounts"].array?.first?["status"] == "active")
+            try await scene.require("auth", "refresh", "codex")
+            let statistics = try await scene.provider.statistics()
+            #expect(statistics["misbehaved"] == 2 && statistics["rotations"] == 1 && statistics["reused"] == 0, "\(statistics)")
+        }
+    }
+
     @Test("Tokens of somebody else are refused and kept aside: the stored login is not overwritten, and no second request is made")
     func otherIdentity() async throws {
         try await Scene.with { scene in

@@ -1,11 +1,13 @@
 """The person at the browser, without a browser: logs in, consents, ends on the client's page. Standard library only.
 
     python browser.py [--deny] [--print-callback] URL
+    python browser.py [--deny] --code CODE URL
 
 Follows URL to django_provider.py, fills in the login form, allows (or denies) what the client asks for, and follows
 the redirect to the client's callback and on to its /done page. Prints `done STATUS`, the status of that page, and
 exits 0; or says on stderr what went wrong and exits 1. With --print-callback it stops short of the callback and
-prints its URL. It speaks to loopback only, wherever a redirect or a form may point.
+prints its URL. With --code, URL is the page of a device login (RFC 8628): types CODE in there, allows or denies, and
+prints `done` and what the last page says. It speaks to loopback only, wherever a redirect or a form may point.
 """
 
 import argparse
@@ -44,7 +46,7 @@ class Forms(html.parser.HTMLParser):
         elif tag in ("input", "button") and self.found and have.get("name"):
             kind = have.get("type") or ("text" if tag == "input" else "submit")
             where = "buttons" if kind == "submit" else "fields"
-            self.found[-1][where][have["name"]] = have.get("value") or ""
+            self.found[-1][where].setdefault(have["name"], have.get("value") or "")
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -138,6 +140,43 @@ def callback_url(browser, start, deny):
     raise Stuck("the provider redirects without end")
 
 
+def approve_device(browser, start, code, deny):
+    """Everything at the provider: ends with the words of the page that says what became of the device."""
+    logged_in = typed = False
+    status, target, page = browser.fetch(start)
+    for _ in range(20):
+        if target:
+            if origin(target) != origin(start):
+                raise Stuck(f"the provider leaves for {place(target)}")
+            status, target, page = browser.fetch(target)
+            continue
+        if status != 200:
+            raise Stuck(f"{place(browser.url)} answered {status}: {words(page)}")
+        form = next((form for form in Forms(page).found if form["method"] == "post"), None)
+        if form is None:
+            return words(page)
+        fields = dict(form["fields"])
+        if "password" in fields:
+            if logged_in:
+                raise Stuck(f"the login failed: {words(page)}")
+            logged_in = True
+            fields["username"], fields["password"] = USERNAME, PASSWORD
+        elif "user_code" in fields:
+            if typed:
+                raise Stuck(f"the code was refused: {words(page)}")
+            typed = True
+            fields["user_code"] = code
+        elif "action" in form["buttons"]:
+            fields["action"] = "deny" if deny else "accept"
+        else:
+            raise Stuck(f"{place(browser.url)} has a form that nobody knows: {words(page)}")
+        action = urllib.parse.urljoin(browser.url, form["action"])
+        if origin(action) != origin(start):
+            raise Stuck(f"refuses to send a form to {place(action)}")
+        status, target, page = browser.fetch(action, fields)
+    raise Stuck("the provider redirects without end")
+
+
 def visit_client(browser, callback):
     status, target, page = browser.fetch(callback)
     if status != 303:
@@ -155,9 +194,13 @@ def main():
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--deny", action="store_true", help="cancel on the consent form")
     parser.add_argument("--print-callback", action="store_true", help="print the callback's URL, do not fetch it")
+    parser.add_argument("--code", metavar="CODE", help="approve this code of a device login")
     arguments = parser.parse_args()
     browser = Browser()
     try:
+        if arguments.code:
+            print(f"done {approve_device(browser, arguments.url, arguments.code, arguments.deny)}", flush=True)
+            return 0
         callback = callback_url(browser, arguments.url, arguments.deny)
         if arguments.print_callback:
             print(callback, flush=True)

@@ -1,6 +1,6 @@
 """An OAuth 2 and OpenID server on loopback: Django and django-oauth-toolkit, unmodified, in one file.
 
-    python django_provider.py --port 0 --state DIR [--access-seconds N]
+    python django_provider.py --port 0 --state DIR [--access-seconds N] [--device-seconds N] [--device-interval N]
 
 Prints one line, `ready http://127.0.0.1:PORT`, and serves until SIGTERM or until its parent dies.
 Everything it keeps (database, signing key, log) is in DIR; a second start on DIR finds the same tokens.
@@ -20,6 +20,8 @@ from pathlib import Path
 USERNAME = "alice"
 PASSWORD = "correct horse battery staple"
 CLIENT_ID = "ai-usage-agent-test"
+DEVICE_CLIENT_ID = "ai-usage-agent-device"  # a client has one kind of grant only
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 REDIRECT_URIS = ("http://127.0.0.1/callback", "http://[::1]/callback", "http://localhost/callback")
 
 
@@ -34,6 +36,8 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
 parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="where it keeps its files")
 parser.add_argument("--access-seconds", type=positive, default=3600, metavar="N", help="life of an access token")
+parser.add_argument("--device-seconds", type=positive, default=1800, metavar="N", help="what expires_in of a device code says")
+parser.add_argument("--device-interval", type=positive, default=1, metavar="N", help="seconds between two polls")
 arguments = parser.parse_args()
 parent = os.getppid()
 
@@ -129,7 +133,8 @@ settings.configure(
         "OIDC_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["none", "client_secret_post", "client_secret_basic"],
         "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["none", "client_secret_post", "client_secret_basic"],
         "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
-        "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "refresh_token"],
+        "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "refresh_token", DEVICE_GRANT],
+        "DEVICE_FLOW_INTERVAL": arguments.device_interval,
         "OAUTH2_VALIDATOR_CLASS": f"{__name__}.Validator",
         "SCOPES": {
             "openid": "Know who you are",
@@ -159,8 +164,10 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler 
 from django.db import transaction  # noqa: E402
 from django.http import JsonResponse  # noqa: E402
 from django.urls import include, path  # noqa: E402
+from oauthlib.oauth2 import DeviceAuthorizationEndpoint  # noqa: E402
 from oauth2_provider.models import get_application_model  # noqa: E402
 from oauth2_provider.oauth2_validators import OAuth2Validator  # noqa: E402
+from oauth2_provider.settings import oauth2_settings  # noqa: E402
 from oauth2_provider.urls import metadata_urlpatterns  # noqa: E402
 
 
@@ -176,8 +183,9 @@ class Validator(OAuth2Validator):
 counts = {
     "token_requests": 0,  # POST /o/token/, whatever the answer
     "refresh_grants": 0,  # of these, those with grant_type=refresh_token, whatever the answer
+    "device_polls": 0,  # of these, those with the grant type of RFC 8628, whatever the answer
     "revocations": 0,  # POST /o/revoke_token/ that was answered 200
-    "refused": 0,  # POST to either that was answered 400 or more
+    "refused": 0,  # POST to either that was answered 400 or more ("not yet" to a device, too)
 }
 counts_lock = threading.Lock()
 
@@ -190,6 +198,7 @@ def count_requests(get_response):
                 if request.path == "/o/token/":
                     counts["token_requests"] += 1
                     counts["refresh_grants"] += request.POST.get("grant_type") == "refresh_token"
+                    counts["device_polls"] += request.POST.get("grant_type") == DEVICE_GRANT
                 else:
                     counts["revocations"] += response.status_code == 200
                 counts["refused"] += response.status_code >= 400
@@ -230,6 +239,16 @@ def fill_database():
             "skip_authorization": False,
         },
     )
+    applications.objects.get_or_create(
+        client_id=DEVICE_CLIENT_ID,
+        defaults={
+            "name": "ai-usage-agent on a device",
+            "client_type": applications.CLIENT_PUBLIC,
+            "client_secret": "",
+            "authorization_grant_type": applications.GRANT_DEVICE_CODE,
+            "algorithm": applications.RS256_ALGORITHM,
+        },
+    )
 
 
 def main():
@@ -240,6 +259,11 @@ def main():
         signal.signal(number, lambda *_: stop.set())
     server = ThreadedWSGIServer(("127.0.0.1", arguments.port), WSGIRequestHandler)
     server.set_app(WSGIHandler())
+    page = f"http://127.0.0.1:{server.server_port}/o/device"
+    oauth2_settings.OAUTH_DEVICE_VERIFICATION_URI = page
+    oauth2_settings.OAUTH_DEVICE_VERIFICATION_URI_COMPLETE = page + "?user_code={user_code}"
+    # The toolkit has no setting for this one. It keeps to its half hour itself and goes on saying "pending".
+    DeviceAuthorizationEndpoint.expires_in = property(lambda _: arguments.device_seconds)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     print(f"ready http://127.0.0.1:{server.server_port}", flush=True)
 

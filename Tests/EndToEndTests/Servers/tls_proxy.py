@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""TLS in front of a plain HTTP server on this machine, with a certificate made for the occasion (openssl).
+"""TLS in front of a plain HTTP server on this machine, with an authority and a certificate made for the occasion (openssl).
 
-    tls_proxy.py FOLDER      FOLDER gets certificate.pem and key.pem
-Prints `ready https://127.0.0.1:PORT`, then reads one line, the port of the server behind it, and passes each
-connection on until it ends. Standard library only.
+    tls_proxy.py FOLDER [--name NAME]... [--expired]
+
+FOLDER gets certificate.pem, the authority that a client has to trust, and server.pem with key.pem. The certificate is for
+127.0.0.1, or for the names given instead; with --expired it ended yesterday. Prints `ready https://127.0.0.1:PORT`, then
+reads one line, the port of the server behind it, and passes each connection on until it ends. Standard library only.
 """
+import argparse
 import pathlib
 import socket
 import ssl
@@ -12,13 +15,22 @@ import subprocess
 import sys
 import threading
 
+EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
-def make_certificate(folder: pathlib.Path) -> ssl.SSLContext:
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+def openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def make_certificate(folder: pathlib.Path, names: list[str], expired: bool) -> ssl.SSLContext:
+    authority, authority_key = folder / "certificate.pem", folder / "authority.key"
+    certificate, key, request, extensions = (folder / name for name in ("server.pem", "key.pem", "server.csr", "server.ext"))
+    openssl("req", "-x509", *EC, "-days", "2", "-subj", "/CN=Authority of a test", "-keyout", authority_key, "-out", authority)
+    openssl("req", *EC, "-subj", "/CN=server of a test", "-keyout", key, "-out", request)
+    alternatives = [f"DNS:{name}" for name in names] or ["IP:127.0.0.1"]
+    extensions.write_text(f"subjectAltName={','.join(alternatives)}\nbasicConstraints=CA:FALSE\n")
+    openssl("x509", "-req", "-in", request, "-CA", authority, "-CAkey", authority_key, "-set_serial", "2",
+            "-days", "-1" if expired else "2", "-extfile", extensions, "-out", certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
@@ -47,7 +59,12 @@ def serve(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 
 def main() -> None:
-    context = make_certificate(pathlib.Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--name", action="append", default=[], help="a name of the certificate, in place of 127.0.0.1")
+    parser.add_argument("--expired", action="store_true")
+    arguments = parser.parse_args()
+    context = make_certificate(arguments.folder, arguments.name, arguments.expired)
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"ready https://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     port = int(sys.stdin.readline())

@@ -163,6 +163,49 @@ struct DiscoveryTests {
             ])
     }
 
+    /// Where the device endpoint is named, and what is found: nothing on a plain port, and only what the issuer itself says.
+    static let devices: [(openID: JSONValue, metadata: JSONObject, found: String?)] = [
+        ("https://id.example.org/d", [:], "https://id.example.org/d"),
+        (nil, ["device_authorization_endpoint": "https://id.example.org/m"], "https://id.example.org/m"), (nil, [:], nil),
+        (nil, ["device_authorization_endpoint": "http://id.example.org/m"], nil),
+        (nil, ["device_authorization_endpoint": "http://127.0.0.1:9/m"], nil),
+        (nil, ["device_authorization_endpoint": "https://id.example.org/m", "issuer": "https://evil.example"], nil),
+    ]
+
+    @Test(
+        "A device endpoint is looked for in the OpenID document, then in the one of RFC 8414, and only when it is wanted", arguments: 0..<6)
+    func device(_ index: Int) async throws {
+        let (openID, metadata, found) = DiscoveryTests.devices[index]
+        let client = VaultHouse.client { $0.endpoints = nil }
+        func complete(_ server: OAuthServer, wanted: Bool, _ overrides: [String: WebAddress] = [:]) async throws -> WebAddress? {
+            try await Discovery(http: server).complete(client, overrides: overrides, withDevice: wanted).endpoints?.deviceAuthorization
+        }
+        let first = OAuthServer.Step.reply(200, DiscoveryTests.document(["device_authorization_endpoint": openID]))
+        let second = OAuthServer.Step.reply(200, DiscoveryTests.document(metadata))
+        let server = OAuthServer([first] + (openID.isNull ? [second] : []))
+        #expect(try await complete(server, wanted: true)?.description == found)
+        #expect(await server.seen.map(\.url).last?.hasSuffix("oauth-authorization-server") == openID.isNull)
+        // Another login does without the second request, and configuration wins over both.
+        let quick = OAuthServer([first])
+        _ = try await complete(quick, wanted: false)
+        #expect(await quick.count == 1)
+        let named = WebAddress("https://gw.example/d")!
+        #expect(try await complete(OAuthServer([first]), wanted: true, ["deviceAuthorization": named]) == named)
+    }
+
+    @Test("An unusable device endpoint is refused where it is wanted, and is nothing to any other login")
+    func unusableDevice() async throws {
+        let client = VaultHouse.client { $0.endpoints = nil }
+        let document = OAuthServer.Step.reply(
+            200, DiscoveryTests.document(["device_authorization_endpoint": "http://id.example.org/d"]))
+        let error = await #expect(throws: OAuthError.self) {
+            try await Discovery(http: OAuthServer([document])).complete(client, overrides: [:], withDevice: true)
+        }
+        #expect(error?.code == .configurationInvalid && error?.message.contains("device_authorization_endpoint") == true)
+        let other = try await Discovery(http: OAuthServer([document])).complete(client, overrides: [:])
+        #expect(other.endpoints?.token.path == "/t" && other.endpoints?.deviceAuthorization == nil)
+    }
+
     @Test("A client whose endpoints are known asks nobody; one with neither endpoints nor issuer is a configuration error")
     func noRequest() async throws {
         let server = OAuthServer()

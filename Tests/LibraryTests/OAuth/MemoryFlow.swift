@@ -138,19 +138,54 @@ enum MemoryFlow {
         await proxy.stop()
     }
 
-    private static func converse(_ way: String, _ provider: DemoProvider, base: String, _ settings: HTTPTransport.Settings) async throws {
+    /// The same with a code for another device, in both dialects.
+    static func device() async throws {
+        let provider = try await DemoProvider()
+        let base = provider.base
+        let settings = HTTPTransport.Settings(userAgent: "test")
+        try await converse("device", provider, base: base, settings, isDevice: true) {
+            $0.endpoints?.deviceAuthorization = WebAddress(base + "/oauth/device")
+        }
+        let poll = try #require(WebAddress(base + "/api/accounts/deviceauth/token"))
+        try await converse("device, exchanged", provider, base: base, settings, isDevice: true) {
+            $0.endpoints?.deviceAuthorization = WebAddress(base + "/api/accounts/deviceauth/usercode")
+            $0.deviceDialect = .exchangedCode(
+                poll: poll, verification: base + "/codex/device", redirectURI: base + "/deviceauth/callback", lifetime: 900)
+        }
+        await provider.stop()
+    }
+
+    private static func login(
+        _ provider: DemoProvider, _ client: OAuthClient, _ http: any HTTPSending, _ house: VaultHouse, isDevice: Bool
+    ) async throws -> AccountRecord {
+        let tokens = manager(house, http)
+        if isDevice {
+            let flow = DeviceFlow(http: http, deadline: .seconds(30), time: house.clock.source)
+            return try await flow.run(client, patience: nil, ApprovingPerson(provider)) { (result) async throws(OAuthError) in
+                try await tokens.adopt(result, label: nil)
+            }.account
+        }
+        var options = LoginOptions()
+        options.manual = true
+        let flow = LoginFlow(http: http, deadline: .seconds(30), time: house.clock.source)
+        return try await flow.run(client, options, PastingPerson(provider)) { (result) async throws(OAuthError) in
+            try await tokens.adopt(result, label: nil)
+        }.account
+    }
+
+    private static func converse(
+        _ way: String, _ provider: DemoProvider, base: String, _ settings: HTTPTransport.Settings, isDevice: Bool = false,
+        _ change: (inout OAuthClient) -> Void = { _ in }
+    ) async throws {
         let house = try await VaultHouse(clock: OAuthClock(startingAt: TimeSource.system.now()))
         let identity = try Identity(house)
         await house.vault.lock()
         let http = HTTPTransport(settings)
         let tokens = manager(house, http)
-        let client = try client(at: base)
-        var options = LoginOptions()
-        options.manual = true
-        let flow = LoginFlow(http: http, deadline: .seconds(30), time: house.clock.source)
-        let account = try await flow.run(client, options, PastingPerson(provider)) { (result) async throws(OAuthError) in
-            try await tokens.adopt(result, label: nil)
-        }.account
+        var made = try MemoryFlow.client(at: base)
+        change(&made)
+        let client = made
+        let account = try await login(provider, client, http, house, isDevice: isDevice)
         var all = [identity.text, identity.key]
         let first = try await canaries(house, account, "1")
         all += first
@@ -243,6 +278,17 @@ private final class CanaryServer: HTTPSending {
         body.append("}")
         return HTTPResponse(status: 200, headers: [("content-type", "application/json")], body: body.finish())
     }
+}
+
+/// Approves the code that is shown.
+private final class ApprovingPerson: DevicePresenting {
+    private let provider: DemoProvider
+
+    init(_ provider: DemoProvider) { self.provider = provider }
+
+    func present(_ prompt: DevicePrompt) { Task { try await provider.decide(prompt.userCode, as: "ada") } }
+
+    func note(_ text: String) { Issue.record("\(text)") }
 }
 
 /// Goes to the provider as a browser would and pastes where it was sent.

@@ -10,6 +10,9 @@ struct MemoryTests {
     @Test("are nowhere else either when a real server's answers came through libcurl")
     func transported() async throws { try await OwnProcess.memoryTransported.run(showing: "memory scan, ", count: 5) }
 
+    @Test("are nowhere else either when a code was approved on another device, in both dialects")
+    func device() async throws { try await OwnProcess.memoryDevice.run(showing: "memory scan, ", count: 10) }
+
     @Test(
         "are nowhere else either when they came over TLS, in a process that was prepared as the program's own",
         .enabled(if: TLSProxy.isPossible, "python3 or openssl is missing: apt-get install python3 openssl"))

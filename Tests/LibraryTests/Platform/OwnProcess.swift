@@ -8,7 +8,7 @@ import Testing
 /// Nothing of other tests is in its memory, and what it does for a long time keeps none of them from their deadlines (an exit
 /// test would: while it runs it holds one of the few threads that all tests share).
 enum OwnProcess: String {
-    case memoryScripted, memoryTransported, memoryEncrypted
+    case memoryScripted, memoryTransported, memoryEncrypted, memoryDevice
     case headerBits, bodyBits, truncations, tornMemory
 
     private static let variable = "AUA_OWN_PROCESS"
@@ -19,6 +19,7 @@ enum OwnProcess: String {
         case .memoryScripted: try await MemoryFlow.scripted()
         case .memoryTransported: try await MemoryFlow.transported()
         case .memoryEncrypted: try await MemoryFlow.encrypted()
+        case .memoryDevice: try await MemoryFlow.device()
         case .headerBits: try await SealedSweep.headerBits()
         case .bodyBits: try await SealedSweep.bodyBits()
         case .truncations: try await SealedSweep.truncations()
