@@ -58,7 +58,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
 
 dependencies:
-	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev pkg-config curl
+	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev libsqlite3-dev pkg-config curl
 
 test-dependencies: dependencies
 	scripts/install-dependencies age openssl strace python3 python3-venv dbus gnome-keyring libsecret-tools

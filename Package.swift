@@ -21,9 +21,10 @@ let package = Package(
         .target(name: "CKeyring", dependencies: ["CLibsecret"], cSettings: strictC),
         .target(name: "CCurl", dependencies: ["CLinux"], cSettings: strictC),
         .target(name: "CLinux", cSettings: strictC),
+        .target(name: "CSQLite", cSettings: strictC),
 
         // The line, from right to left.
-        .target(name: "Platform", dependencies: ["COpenSSL", "CCurl", "CLinux"]),
+        .target(name: "Platform", dependencies: ["COpenSSL", "CCurl", "CLinux", "CSQLite"]),
         .target(name: "Age", dependencies: ["Platform"]),
         .target(name: "KeyringProtocol", dependencies: ["Platform"]),
         .target(name: "Vault", dependencies: ["Age", "Platform", "KeyringProtocol"]),
@@ -35,7 +36,7 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "Providers", "OAuth", "Vault", "Platform",
+                "Providers", "OAuth", "Vault", "KeyringProtocol", "Platform",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -12,8 +12,15 @@ package struct AgentService: Sendable {
     package let http: any HTTPSending
     package let configuration: Configuration
     package let time: TimeSource
+    let environment: ProcessEnvironment
+    let logger: Logger
 
-    package init(vault: Vault, http: any HTTPSending, configuration: Configuration, time: TimeSource, logger: Logger) {
+    /// - Parameter environment: where tokens may stand, and where other programs keep their logins.
+    package init(
+        vault: Vault, http: any HTTPSending, configuration: Configuration, environment: ProcessEnvironment, time: TimeSource, logger: Logger
+    ) {
+        self.environment = environment
+        self.logger = logger
         self.vault = vault
         self.http = http
         self.configuration = configuration
@@ -28,8 +35,16 @@ package struct AgentService: Sendable {
             try provider.client(), overrides: provider.endpointOverrides, withRevocation: withRevocation)
     }
 
+    /// The stores of other programs.
+    var foreignStores: ForeignStoreReader { ForeignStoreReader(keyring: vault.sources.keyring, time: time) }
+
+    /// What auth.json says, and the accounts of the environment.
     package func metadata() throws(OAuthError) -> Metadata {
-        do throws(VaultError) { return try vault.metadataStore.read() } catch { throw OAuthError(error) }
+        do throws(VaultError) {
+            var metadata = try vault.metadataStore.read()
+            metadata.accounts += environmentAccounts(metadata.accounts)
+            return metadata
+        } catch { throw OAuthError(error) }
     }
 
     /// The rows of `auth list` and `status`.
@@ -50,20 +65,39 @@ package struct AgentService: Sendable {
         }
     }
 
-    /// A live token of an account.
+    /// A live token of an account, from wherever its tokens come.
     package func token(_ account: AccountRecord, _ demand: TokenManager.Demand) async throws(OAuthError) -> HeldToken {
-        try await tokens.token(account, demand) { () async throws(OAuthError) -> OAuthClient in
+        switch account.owner {
+        case .environment: return try environmentToken(account, demand)
+        case .otherProgram: return try await borrowedToken(account, demand)
+        case .vault: break
+        }
+        return try await tokens.token(account, demand) { () async throws(OAuthError) -> OAuthClient in
             try await client(try catalog.provider(account.provider))
         }
     }
 
     /// Notes that a person chose this account, at most once a minute: it may then become the default.
     package func noteUse(of account: AccountRecord) async throws(OAuthError) {
+        guard account.owner != .environment else { return }
         let now = time.now()
         if let last = account.lastUsedAt, now - last < 60, now >= last { return }
         let id = account.id
         do throws(VaultError) {
             try await vault.metadataStore.update { $0.updateAccount(id: id) { $0.lastUsedAt = now } }
+        } catch { throw OAuthError(error) }
+    }
+
+    /// Forgets an account that has no secrets here.
+    ///
+    /// - Throws: `usage` for an account of the environment, which only whoever set the variable can remove.
+    package func forget(_ account: AccountRecord) async throws(OAuthError) {
+        guard account.owner == .otherProgram else {
+            let variable = ProcessEnvironment.tokenVariable(of: account.provider)
+            throw OAuthError(.usage, "\(account.id) is the token in \(variable), which is not stored here", remedy: "unset \(variable)")
+        }
+        do throws(VaultError) {
+            try await vault.metadataStore.update { $0.removeAccount(id: account.id) }
         } catch { throw OAuthError(error) }
     }
 

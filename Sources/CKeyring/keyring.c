@@ -159,9 +159,10 @@ ckeyring_result ckeyring_unlock(ckeyring *keyring, ckeyring_reason *reason) {
     return CKEYRING_LOCKED;
 }
 
-static ckeyring_result search(ckeyring *keyring, const char *reference, SecretSearchFlags flags, GList **items, ckeyring_reason *reason) {
+// Takes the table.
+static ckeyring_result search_table(ckeyring *keyring, GHashTable *table, SecretSearchFlags flags, GList **items,
+                                    ckeyring_reason *reason) {
     GError *error = NULL;
-    GHashTable *table = attributes(reference);
     *items = secret_service_search_sync(keyring->service, NULL, table, SECRET_SEARCH_ALL | flags, NULL, &error);
     g_hash_table_unref(table);
     if (error != NULL) return failed(reason, error, "");
@@ -171,9 +172,14 @@ static ckeyring_result search(ckeyring *keyring, const char *reference, SecretSe
     return state == CKEYRING_OK ? CKEYRING_ABSENT : state;
 }
 
-ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_secret secret, void *context, ckeyring_reason *reason) {
+static ckeyring_result search(ckeyring *keyring, const char *reference, SecretSearchFlags flags, GList **items, ckeyring_reason *reason) {
+    return search_table(keyring, attributes(reference), flags, items, reason);
+}
+
+// Takes the table.
+static ckeyring_result hand_over(ckeyring *keyring, GHashTable *table, ckeyring_secret secret, void *context, ckeyring_reason *reason) {
     GList *items;
-    ckeyring_result result = search(keyring, reference, SECRET_SEARCH_LOAD_SECRETS, &items, reason);
+    ckeyring_result result = search_table(keyring, table, SECRET_SEARCH_LOAD_SECRETS, &items, reason);
     if (result != CKEYRING_OK) return result;
     for (GList *each = items; each != NULL && result == CKEYRING_OK; each = each->next) {
         SecretItem *item = each->data;
@@ -191,6 +197,18 @@ ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_
     }
     g_list_free_full(items, g_object_unref);
     return result;
+}
+
+ckeyring_result ckeyring_get(ckeyring *keyring, const char *reference, ckeyring_secret secret, void *context, ckeyring_reason *reason) {
+    return hand_over(keyring, attributes(reference), secret, context, reason);
+}
+
+ckeyring_result ckeyring_foreign(ckeyring *keyring, const char *service, const char *username, ckeyring_secret secret, void *context,
+                                 ckeyring_reason *reason) {
+    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_insert(table, (gpointer)"service", (gpointer)service);
+    g_hash_table_insert(table, (gpointer)"username", (gpointer)username);
+    return hand_over(keyring, table, secret, context, reason);
 }
 
 ckeyring_result ckeyring_put(ckeyring *keyring, const char *reference, const char *label, const uint8_t *bytes, size_t count,

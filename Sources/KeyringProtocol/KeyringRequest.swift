@@ -10,7 +10,12 @@ package enum KeyringOperation: String, Sendable {
     /// Writes, reads, compares and removes an item of its own.
     case canary
     case get, put, delete, list
+    /// Reads an item that another program keeps, by the attributes `service` and `username`. Only of `foreignServices`.
+    case foreign
 
+    /// Whose items this program may ask for besides its own: a helper that could read every password would be a wider door
+    /// than anybody needs.
+    package static let foreignServices = ["Codex Auth"]
     /// How the references of test items begin; one that was cut off stays behind.
     package static let canaryPrefix = "canary-"
 }
@@ -33,6 +38,14 @@ package struct KeyringRequestWriter: ~Copyable {
         var element = SecretJSONWriter(capacity: 256)
         element.member("op", .string(operation.rawValue))
         if let ref { element.member("ref", .string(ref)) }
+        append(element.finish())
+    }
+
+    package mutating func addForeign(service: String, username: String) {
+        var element = SecretJSONWriter(capacity: 256)
+        element.member("op", .string(KeyringOperation.foreign.rawValue))
+        element.member("service", .string(service))
+        element.member("username", .string(username))
         append(element.finish())
     }
 

@@ -43,7 +43,9 @@ struct CommandContext {
             sources: sources, time: .system,
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
-        service = AgentService(vault: vault, http: HTTPTransport(transport), configuration: configuration, time: .system, logger: logger)
+        service = AgentService(
+            vault: vault, http: HTTPTransport(transport), configuration: configuration, environment: environment, time: .system,
+            logger: logger)
     }
 
     /// Options before configuration, and a prompt on the terminal where neither names anything.

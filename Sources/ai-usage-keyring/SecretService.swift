@@ -39,6 +39,13 @@ import Platform
             let result = unsafe ckeyring_delete(keyring, reference ?? "", &reason)
             return reply(result == CKEYRING_OK ? .done : kind(result), text(reason))
         case .list: return unsafe list(keyring)
+        case .foreign:
+            let service = document.member("service", of: request).flatMap { document.string($0) } ?? ""
+            let username = document.member("username", of: request).flatMap { document.string($0) } ?? ""
+            guard KeyringOperation.foreignServices.contains(service), !username.isEmpty else {
+                return reply(.unavailable, "items of that service are not read")
+            }
+            return unsafe handedOver { unsafe ckeyring_foreign(keyring, service, username, $0, $1, $2) }
         }
     }
 
@@ -54,7 +61,16 @@ import Platform
     }
 
     private func get(_ keyring: OpaquePointer, _ reference: String) -> SecretBytes {
-        let found = unsafe fetch(keyring, reference)
+        unsafe handedOver { unsafe ckeyring_get(keyring, reference, $0, $1, $2) }
+    }
+
+    private typealias Search = (
+        ckeyring_secret, UnsafeMutableRawPointer, UnsafeMutablePointer<ckeyring_reason>
+    ) -> ckeyring_result
+
+    /// The reply with every secret that a search finds.
+    private func handedOver(_ search: Search) -> SecretBytes {
+        let found = unsafe fetch(search)
         guard found.result == CKEYRING_OK else { return reply(kind(found.result), text(found.reason)) }
         var writer = KeyringReplyWriter(.found, why: nil)
         writer.beginSecrets()
@@ -65,11 +81,10 @@ import Platform
         return writer.finish()
     }
 
-    private func fetch(_ keyring: OpaquePointer, _ reference: String) -> Found {
+    private func fetch(_ search: Search) -> Found {
         let found = Found()
         found.result = withExtendedLifetime(found) {
-            unsafe ckeyring_get(
-                keyring, reference,
+            unsafe search(
                 { context, bytes, count in
                     let found = unsafe Unmanaged<Found>.fromOpaque(context!).takeUnretainedValue()
                     let span = unsafe UnsafeBufferPointer(start: bytes, count: count).span
@@ -115,7 +130,7 @@ import Platform
             }
         }
         guard stored == CKEYRING_OK else { return reply(kind(stored), text(reason)) }
-        let found = unsafe fetch(keyring, reference)
+        let found = unsafe fetch { unsafe ckeyring_get(keyring, reference, $0, $1, $2) }
         _ = unsafe ckeyring_delete(keyring, reference, &reason)
         guard found.result == CKEYRING_OK || found.result == CKEYRING_ABSENT else { return reply(kind(found.result), text(found.reason)) }
         guard found.result == CKEYRING_OK, found.secrets.count == 1, let back = found.secrets[0].take(), SecretBytes.equal(back, secret)

@@ -40,6 +40,9 @@ ckeyring_result ckeyring_unlock(ckeyring *_Nonnull keyring, ckeyring_reason *_No
 /// Hands over the secret of every item with that reference.
 ckeyring_result ckeyring_get(ckeyring *_Nonnull keyring, const char *_Nonnull reference, ckeyring_secret _Nonnull secret,
                              void *_Nullable context, ckeyring_reason *_Nonnull reason);
+/// The same for items that another program made, with the attributes `service` and `username`.
+ckeyring_result ckeyring_foreign(ckeyring *_Nonnull keyring, const char *_Nonnull service, const char *_Nonnull username,
+                                 ckeyring_secret _Nonnull secret, void *_Nullable context, ckeyring_reason *_Nonnull reason);
 /// Makes the item, or replaces it.
 ckeyring_result ckeyring_put(ckeyring *_Nonnull keyring, const char *_Nonnull reference, const char *_Nonnull label,
                              const uint8_t *_Nonnull bytes, size_t count, ckeyring_reason *_Nonnull reason);

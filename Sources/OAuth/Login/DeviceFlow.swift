@@ -93,7 +93,8 @@ package struct DeviceFlow: Sendable {
         case .code(let code, let verifier):
             guard case .exchangedCode(_, _, let redirectURI, _) = client.deviceDialect else { return nil }
             return try await finish(
-                try await endpoint.exchange(code: code, verifier: verifier, redirectURI: redirectURI, client: client), client, presenter, keep)
+                try await endpoint.exchange(code: code, verifier: verifier, redirectURI: redirectURI, client: client), client, presenter,
+                keep)
         }
         return nil
     }

@@ -6,6 +6,13 @@ package struct LoginResult: ~Copyable, Sendable {
     package let identity: AccountIdentity
     package let client: OAuthClient
     package let receivedAt: Timestamp
+
+    package init(tokens: consuming TokenResponse, identity: AccountIdentity, client: OAuthClient, receivedAt: Timestamp) {
+        self.tokens = tokens
+        self.identity = identity
+        self.client = client
+        self.receivedAt = receivedAt
+    }
 }
 
 extension LoginResult {

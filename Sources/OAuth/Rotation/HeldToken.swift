@@ -14,6 +14,13 @@ package final class HeldToken: Sendable {
         self.warning = warning
     }
 
+    /// A token that no vault holds: of the environment, or of another program.
+    package init(borrowed accessToken: consuming SecretBytes, facts: BundleFacts, warning: String?) {
+        self.accessToken = accessToken
+        self.facts = facts
+        self.warning = warning
+    }
+
     package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }
 }
 

@@ -20,6 +20,8 @@ extension RefreshFlight {
             throw OAuthError.secretMissing(account)
         }
         let facts = stored.facts
+        // Moved here since the first look, and perhaps not yet away from there.
+        if let program = facts.awaitsBlanking { throw OAuthError.moving(account, from: program) }
         var sight = RotationMachine.Sight()
         sight.journal = recovery.judge(content, stored: stored)
         if case .result(let result) = content { course.waiting = result }

@@ -10,7 +10,7 @@ package actor TokenManager {
     package nonisolated let vault: Vault
     private let http: any HTTPSending
     private let deadline: Duration
-    private let time: TimeSource
+    let time: TimeSource
     private let logger: Logger
     private var flights: [String: Task<Result<HeldToken, OAuthError>, Never>] = [:]
 
@@ -37,6 +37,8 @@ package actor TokenManager {
     package func token(
         _ account: AccountRecord, _ demand: Demand, client: @escaping @Sendable () async throws(OAuthError) -> OAuthClient
     ) async throws(OAuthError) -> HeldToken {
+        // Recovery rule R4: what is borrowed is never spent, whoever asks.
+        guard account.owner == .vault else { throw OAuthError.borrowed(account) }
         var reopenings = 0
         while true {
             do throws(OAuthError) {
@@ -62,6 +64,7 @@ package actor TokenManager {
         if mark != .result {
             let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
             guard let bundle else { throw OAuthError.secretMissing(account) }
+            if let program = bundle.facts.awaitsBlanking { return try heldWhileMoving(bundle, demand, account, program) }
             let suspicion = try await onVault { () throws(VaultError) in try open.suspicion(bundle.facts) }
             // A vault that looks restored or copied is judged again under the lock: somebody may just have written it.
             if mark == .nothing, suspicion == nil, case .live(let minimum) = demand, bundle.facts.isFresh(at: time.now(), minimum: minimum)
@@ -93,8 +96,12 @@ package actor TokenManager {
 
     /// Makes a login's tokens durable: before anything about them is printed.
     ///
-    /// - Parameter label: names a new account; a label of an account with another identity is refused.
-    package func adopt(_ login: consuming LoginResult, label: String?) async throws(OAuthError) -> Adoption {
+    /// - Parameters:
+    ///   - label: names a new account; a label of an account with another identity is refused.
+    ///   - origin: the login is being moved here from there, and is not refreshed before `confirmMove`.
+    package func adopt(
+        _ login: consuming LoginResult, label: String?, movedFrom origin: MoveOrigin? = nil
+    ) async throws(OAuthError) -> Adoption {
         let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
         let provider = login.client.provider
         let identity = login.identity
@@ -138,6 +145,7 @@ package actor TokenManager {
             identity.accountKey.hasPrefix("opaque#") ? "opaque-" + open.keys.fingerprint(of: login.tokens.accessToken).prefix(8) : nil
         facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name ?? keyed : nil)
         facts.clientIdIsExplicit = login.client.clientIdIsExplicit
+        facts.awaitsBlanking = origin?.program
         facts.scopes = login.tokens.scopes ?? login.client.scopes
         facts.generation = max(stored, journaled, known?.generation ?? 0) + 1
         facts.expiresAt =
@@ -151,12 +159,15 @@ package actor TokenManager {
         var record =
             known
             ?? AccountRecord(
-                id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: "agent-store",
+                id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: AccountRecord.ownSource,
                 createdAt: now.wholeSeconds)
         record.email = identity.email ?? record.email
         record.plan = identity.plan ?? record.plan
-        record.status = .active
-        record.statusReason = nil
+        record.source = origin.map { AccountRecord.importSource($0.program) } ?? AccountRecord.ownSource
+        // What was a reference to another program's login is a login of this vault from now on.
+        record.reference = origin?.reference
+        record.status = origin == nil ? .active : .unknown
+        record.statusReason = origin == nil ? nil : AccountRecord.unfinishedMove
         record.refusedFingerprint = nil
         record.retryAt = nil
         record.retryCount = 0
@@ -217,6 +228,13 @@ package actor TokenManager {
 }
 
 extension OAuthError {
+    static func borrowed(_ account: AccountRecord) -> OAuthError {
+        OAuthError(
+            .loginRequired,
+            "the tokens of \(account.displayName) (\(account.provider)) are not this program's (\(account.source)): it never renews them",
+            remedy: "let the program that they belong to renew them, or log in here: ai-usage-agent auth login \(account.provider)")
+    }
+
     static func secretMissing(_ account: AccountRecord) -> OAuthError {
         OAuthError(
             .loginRequired, "the tokens of \(account.displayName) (\(account.provider)) are missing from the vault",

@@ -14,6 +14,20 @@ package struct TokenResponse: ~Copyable, Sendable {
     /// What the answer says of the tokens' owner, where it says anything: `account` and `organization`.
     package let owner: JSONValue?
 
+    /// Tokens that another program was granted.
+    package init(
+        accessToken: consuming SecretBytes, refreshToken: consuming SecretBytes?, idToken: consuming SecretBytes?, expiresIn: Int?,
+        scopes: [String]?
+    ) {
+        self.accessToken = accessToken
+        self.refreshToken = refreshToken
+        self.idToken = idToken
+        self.expiresIn = expiresIn
+        self.scopes = scopes
+        loginExpiresIn = nil
+        owner = nil
+    }
+
     package struct Malformed: Error, Sendable {
         package let reason: String
     }
@@ -51,11 +65,15 @@ package struct TokenResponse: ~Copyable, Sendable {
     static func token(_ name: String, in document: borrowing JSONDocument) throws(Malformed) -> SecretBytes? {
         guard let node = document.at(name), !document.isNull(node) else { return nil }
         guard let secret = document.secret(node) else { throw Malformed(reason: "\(name) is no string") }
-        let usable = secret.withBytes { bytes in
+        guard isToken(secret) else { throw Malformed(reason: "\(name) is empty or holds characters that no token has") }
+        return secret
+    }
+
+    /// Whether the bytes can be a token: a header line could carry them (RFC 6750 section 2.1).
+    package static func isToken(_ secret: borrowing SecretBytes) -> Bool {
+        secret.withBytes { bytes in
             !bytes.isEmpty && bytes.count <= 48 << 10 && !bytes.indices.contains { bytes[$0] <= 0x20 || bytes[$0] >= 0x7F }
         }
-        guard usable else { throw Malformed(reason: "\(name) is empty or holds characters that no token has") }
-        return secret
     }
 
     private static func owner(_ document: borrowing JSONDocument) -> JSONValue? {

@@ -57,7 +57,8 @@ package struct JSONDocument: ~Copyable {
     /// The value at a path from the root.
     package borrowing func at(_ path: String...) -> Node? { at(path) }
 
-    private borrowing func at(_ path: [String]) -> Node? {
+    /// The same for a path that is made at run time.
+    package borrowing func at(_ path: [String]) -> Node? {
         var node = root
         for name in path {
             guard let next = member(name, of: node) else { return nil }
@@ -119,6 +120,56 @@ package struct JSONDocument: ~Copyable {
     ) throws(E) -> R {
         let found = tree.nodes[node.index]
         return try text.withBytes { (span) throws(E) in try body(span.extracting(found.start..<found.end)) }
+    }
+}
+
+/// A change of a JSON text that leaves every other byte of it alone.
+package enum JSONEdit: Sendable, Equatable {
+    /// The value at the path becomes this JSON text.
+    case replace([String], with: String)
+    /// The member at the path goes, and a comma with it.
+    case remove([String])
+}
+
+extension JSONDocument {
+    /// The text with the edits made, in protected memory; nil if a path leads nowhere or two edits meet.
+    package borrowing func edited(_ edits: [JSONEdit]) -> SecretBytes? {
+        var cuts: [(start: Int, end: Int, text: String)] = []
+        for edit in edits {
+            switch edit {
+            case .replace(let path, let replacement):
+                guard let node = at(path) else { return nil }
+                cuts.append((tree.nodes[node.index].start, tree.nodes[node.index].end, replacement))
+            case .remove(let path):
+                guard let cut = cut(path) else { return nil }
+                cuts.append((cut.start, cut.end, ""))
+            }
+        }
+        cuts.sort { $0.start < $1.start }
+        for (one, next) in zip(cuts, cuts.dropFirst()) where one.end > next.start { return nil }
+        var buffer = SecretBuffer(capacity: text.count + 64)
+        text.withBytes { bytes in
+            var position = 0
+            for cut in cuts {
+                buffer.append(bytes.extracting(position..<cut.start))
+                buffer.append(cut.text)
+                position = cut.end
+            }
+            buffer.append(bytes.extracting(position..<bytes.count))
+        }
+        return buffer.finish()
+    }
+
+    /// Where a member stands together with the comma that separates it.
+    private borrowing func cut(_ path: [String]) -> (start: Int, end: Int)? {
+        guard let name = path.last, let parent = at(Array(path.dropLast())), let value = member(name, of: parent) else { return nil }
+        let children = tree.children(of: parent.index)
+        guard let position = children.firstIndex(of: value.index), position > 0 else { return nil }
+        let end = tree.nodes[value.index].end
+        // Behind the member before it; of the first one, up to the member behind it.
+        if position > 1 { return (tree.nodes[children[position - 2]].end, end) }
+        if position + 1 < children.count { return (tree.nodes[children[0]].start, tree.nodes[children[position + 1]].start) }
+        return (tree.nodes[children[0]].start, end)
     }
 }
 

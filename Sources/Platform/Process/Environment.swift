@@ -3,19 +3,69 @@ import Glibc
 /// The process environment, read once at the composition root and passed on as a value.
 package struct ProcessEnvironment: Sendable {
     private let variables: [String: String]
+    private let tokens: [String: Token]
 
-    package init(_ variables: [String: String]) { self.variables = variables }
+    private final class Token: Sendable {
+        let secret: SecretBytes
+        init(_ secret: consuming SecretBytes) { self.secret = secret }
+    }
+
+    package init(_ variables: [String: String]) { self.init(variables, [:]) }
+
+    private init(_ variables: [String: String], _ tokens: [String: Token]) {
+        self.variables = variables
+        self.tokens = tokens
+    }
 
     package static func current() -> ProcessEnvironment {
         var variables: [String: String] = [:]
+        var tokens: [String: Token] = [:]
         var entry = unsafe environ
         while let text = unsafe entry.pointee {
+            let bytes = unsafe UnsafeBufferPointer(
+                start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
+            if let (name, token) = unsafe token(bytes.span) {
+                tokens[name] = token
+                unsafe entry += 1
+                continue
+            }
             let pair = unsafe String(cString: text)
             if let split = pair.firstIndex(of: "=") { variables[String(pair[..<split])] = String(pair[pair.index(after: split)...]) }
             unsafe entry += 1
         }
-        return ProcessEnvironment(variables)
+        return ProcessEnvironment(variables, tokens)
     }
+
+    /// A variable that holds a provider's token goes into protected memory, and is no variable like others: no child gets it.
+    private static func token(_ entry: Span<UInt8>) -> (name: String, token: Token)? {
+        let prefix = tokenPrefix.utf8
+        guard entry.count > prefix.count, zip(entry.indices, prefix).allSatisfy({ entry[$0] == $1 }),
+            let equals = entry.indices.first(where: { entry[$0] == UInt8(ascii: "=") })
+        else { return nil }
+        let name = String(decoding: (0..<equals).map { entry[$0] }, as: UTF8.self)
+        guard name.hasSuffix(tokenSuffix), name.utf8.count > prefix.count + tokenSuffix.utf8.count else { return nil }
+        return (name, Token(SecretBytes(copying: entry.extracting(equals + 1..<entry.count))))
+    }
+
+    private static let tokenPrefix = "AI_USAGE_AGENT_"
+    private static let tokenSuffix = "_TOKEN"
+
+    /// The variable that holds a token of the provider: its name in upper case, everything but letters and digits as `_`.
+    package static func tokenVariable(of provider: String) -> String {
+        let name = provider.uppercased().utf8.map { byte in
+            let isPlain = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            return isPlain ? byte : UInt8(ascii: "_")
+        }
+        return tokenPrefix + String(decoding: name, as: UTF8.self) + tokenSuffix
+    }
+
+    /// The token in that variable; nil where it is unset or empty.
+    package func token(_ variable: String) -> SecretBytes? {
+        guard let token = tokens[variable], !token.secret.isEmpty else { return nil }
+        return token.secret.duplicate()
+    }
+
+    package var hasTokens: Bool { !tokens.isEmpty }
 
     /// The variable's value; nil where it is unset or empty.
     package subscript(_ name: String) -> String? {

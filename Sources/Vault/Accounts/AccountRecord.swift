@@ -26,7 +26,10 @@ package struct AccountRecord: Sendable, Equatable {
     package var label: String?
     package var plan: String?
     package var authType: AuthType
+    /// `agent-store`, `env`, `reference:NAME` or `import:NAME`.
     package var source: String
+    /// Where the tokens of a reference stand; nil for every other source.
+    package var reference: AccountReference?
     package var scopes: [String]
     package var expiresAt: Timestamp?
     package var loginExpiresAt: Timestamp?
@@ -85,6 +88,7 @@ extension AccountRecord {
         plan = try reader.optionalText("plan")
         authType = try reader.choice("authType", AuthType.init)
         source = try reader.text("source")
+        reference = try AccountReference(reader.take("reference"))
         scopes = try reader.texts("scopes")
         expiresAt = try reader.optionalTime("expiresAt")
         loginExpiresAt = try reader.optionalTime("loginExpiresAt")
@@ -122,6 +126,7 @@ extension AccountRecord {
             "createdAt": .string(createdAt.description), "lastUsedAt": .optional(lastUsedAt?.description),
             "lastRefreshAt": .optional(lastRefreshAt?.description), "generation": .number(JSONNumber(generation)),
         ]
+        object["reference"] = reference?.json
         for member in unknown.members { object[member.name] = member.value }
         return .object(object)
     }

@@ -6,17 +6,23 @@ package enum AccountSelection {
     package enum Reason: String, Sendable {
         case only, pinned
         case lastUsed = "last_used"
+        /// The others come from a source that stands behind its own.
+        case source
     }
 
-    /// The account that is used when none is named: the only one, else the pinned one, else the active account that was
-    /// used last. Nil when there is none.
+    /// The account that is used when none is named: the only one, else the pinned one, else, of the active accounts, one of
+    /// the vault before one of the environment before a reference, and among them the one used last. Nil when there is none.
     package static func defaultAccount(of provider: String, in metadata: Metadata) -> (account: AccountRecord, reason: Reason)? {
         let accounts = metadata.accounts.filter { $0.provider == provider }
         if accounts.count == 1 { return (accounts[0], .only) }
         if let pin = metadata.pins[provider], let account = accounts.first(where: { $0.id == pin }) { return (account, .pinned) }
         // A dead login is chosen only when every login is dead: its error then names the way out.
         let usable = accounts.filter { $0.status != .needsLogin }
-        let newest = (usable.isEmpty ? accounts : usable).enumerated().max { a, b in
+        let candidates = usable.isEmpty ? accounts : usable
+        let first = candidates.map(\.owner).min()
+        let preferred = candidates.filter { $0.owner == first }
+        if preferred.count == 1, candidates.count > 1 { return (preferred[0], .source) }
+        let newest = preferred.enumerated().max { a, b in
             (a.element.lastUsedAt ?? a.element.createdAt, a.offset) < (b.element.lastUsedAt ?? b.element.createdAt, b.offset)
         }
         return newest.map { ($0.element, .lastUsed) }

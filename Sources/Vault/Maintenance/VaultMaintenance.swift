@@ -108,14 +108,15 @@ package struct VaultMaintenance: Sendable {
                 metadata.updateAccount(id: rebuilt.id) { record in
                     record.generation = rebuilt.generation
                     record.expiresAt = rebuilt.expiresAt
-                    record.status = .active
-                    record.statusReason = nil
+                    record.status = rebuilt.status
+                    record.statusReason = rebuilt.statusReason
                     record.refusedFingerprint = nil
                 }
             }
         }
         try await rememberAll(state, accepting: true)
-        return try vault.metadataStore.read().accounts
+        // A reference has no token here that could be spent.
+        return try vault.metadataStore.read().accounts.filter { $0.owner == .vault }
     }
 }
 
@@ -152,6 +153,11 @@ extension AccountRecord {
         expiresAt = facts.expiresAt
         generation = facts.generation
         insecure = facts.origins["token"]?.hasPrefix("http://") ?? false
+        if let program = facts.awaitsBlanking {
+            source = AccountRecord.importSource(program)
+            status = .unknown
+            statusReason = AccountRecord.unfinishedMove
+        }
         switch bundle.refreshToken {
         case .some: refreshable = true
         case .none: refreshable = false

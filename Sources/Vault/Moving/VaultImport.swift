@@ -62,9 +62,10 @@ extension VaultMaintenance {
             $0.id == facts.accountId || $0.provider == facts.provider && $0.accountKey == facts.accountKey
         }
         if let present, present.id != facts.accountId || present.accountKey != facts.accountKey || present.generation >= facts.generation {
-            let warning =
-                present.id == facts.accountId
-                ? nil : "it is logged in here on its own; to take the imported login instead, log out first"
+            let what =
+                present.owner == .otherProgram
+                ? "there is a reference to another program's login of it here" : "it is logged in here on its own"
+            let warning = present.id == facts.accountId ? nil : what + "; to take the imported login instead, log out first"
             return (Imported(account: present, action: .kept, warning: warning), nil)
         }
         var warning: String?

@@ -27,6 +27,9 @@ package struct BundleFacts: Sendable, Equatable {
     /// Came with an export of another machine, which may still use the same single-use token: no refresh before
     /// `vault adopt`.
     package var awaitsAdoption = false
+    /// Being moved here from this program, which may still hold the same single-use token: no refresh before its store is
+    /// known to be blank.
+    package var awaitsBlanking: String?
 
     package init(
         accountId: String, provider: String, accountKey: String, authType: AuthType, clientId: String, issuer: String?,
@@ -136,6 +139,7 @@ extension SecretBundle {
         if let end = facts.loginExpiresAt { writer.member("loginExpiresAt", .string(end.description)) }
         writer.member("generation", .number(JSONNumber(facts.generation)))
         if facts.awaitsAdoption { writer.member("awaitsAdoption", true) }
+        if let program = facts.awaitsBlanking { writer.member("awaitsBlanking", .string(program)) }
         writer.member("accessToken", secret: accessToken)
         writer.member("refreshToken", optionalSecret: refreshToken)
         writer.member("idToken", optionalSecret: idToken)
@@ -184,6 +188,7 @@ extension BundleFacts {
             loginExpiresAt = try reader.optionalTime("loginExpiresAt")
             generation = try reader.count("generation")
             awaitsAdoption = try reader.flag("awaitsAdoption")
+            awaitsBlanking = try reader.optionalText("awaitsBlanking")
             for member in reader.take("origins").object?.members ?? [] { origins[member.name] = member.value.string }
         } catch { throw VaultError(.corrupt, error.description) }
     }
@@ -191,6 +196,6 @@ extension BundleFacts {
     private static let names = [
         "accountId", "provider", "accountKey", "providerAccountId", "email", "label", "plan", "authType", "scopes", "tokenType",
         "clientId", "clientIdIsExplicit", "issuer", "origins", "obtainedAt", "expiresAt", "loginExpiresAt", "generation",
-        "awaitsAdoption",
+        "awaitsAdoption", "awaitsBlanking",
     ]
 }

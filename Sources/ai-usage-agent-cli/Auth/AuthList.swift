@@ -47,6 +47,7 @@ struct AuthList: AsyncParsableCommand {
         case .only: "the only account"
         case .pinned: "pinned with auth use"
         case .lastUsed: "used last"
+        case .source: "its source comes before those of the others"
         }
     }
 }

@@ -45,10 +45,19 @@ struct AuthLogout: AsyncParsableCommand {
         }
         // Fails like any other command where there is nothing to log out of.
         _ = try await attempt(name) { () throws(OAuthError) in try context.service.account(name, named: nil) }
-        return try await attempt { () throws(OAuthError) in try context.service.metadata() }.accounts.filter { $0.provider == name }
+        let accounts = try await attempt { () throws(OAuthError) in try context.service.metadata() }.accounts.filter { $0.provider == name }
+        let stored = accounts.filter { $0.owner != .environment }
+        // Where there are none but those of the environment, the refusal says what to do.
+        return stored.isEmpty ? accounts : stored
     }
 
     private func remove(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
+        if account.owner != .vault {
+            try await attempt(account.provider, account: account.id) { () async throws(OAuthError) in
+                try await context.service.forget(account)
+            }
+            return revoke ? "it was not revoked: the login belongs to another program (\(account.source))" : nil
+        }
         var client: OAuthClient?
         var warning: String?
         if revoke {

@@ -20,7 +20,8 @@ struct InProcess {
         let machineId = PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init)
         service = AgentService(
             vault: Vault(sources: sources, time: .system, machineId: machineId),
-            http: HTTPTransport(HTTPTransport.Settings(userAgent: "tests")), configuration: configuration, time: .system,
+            http: HTTPTransport(HTTPTransport.Settings(userAgent: "tests")), configuration: configuration, environment: environment,
+            time: .system,
             logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -26,6 +26,11 @@ struct SchemaTests {
         try await Scene.with(start: it.start) { scene in try await check(try await it.document(scene), it) }
     }
 
+    @Test("So does what is imported from other programs", arguments: SchemaCase.imports)
+    func imports(_ it: SchemaCase) async throws {
+        try await Scene.with(start: it.start) { scene in try await check(try await it.document(scene), it) }
+    }
+
     @Test(
         "So it does in a desktop keyring",
         .enabled(if: KeyringSession.isPossible, "needs dbus-daemon, dbus-send, gnome-keyring-daemon and secret-tool"),
@@ -48,7 +53,7 @@ struct SchemaTests {
     /// The JSON examples of the documents, in their order.
     static let examples: [(document: String, schemas: [String])] = [
         ("docs/configuration.md", ["config"]), ("docs/headless.md", ["config"]),
-        ("docs/auth-cli.md", ["auth-list", "token", "action-result", "vault-status", "vault-import", "error"]),
+        ("docs/auth-cli.md", ["auth-list", "token", "action-result", "auth-import", "vault-status", "vault-import", "error"]),
         ("docs/usage.md", ["usage-snapshot"]),
     ]
 
@@ -69,7 +74,7 @@ struct SchemaTests {
 
     @Test("No schema is published that nothing is checked against, and docs/auth-cli.md leads to each")
     func complete() throws {
-        let cases = SchemaCase.accounts + SchemaCase.vault + SchemaCase.keyring
+        let cases = SchemaCase.accounts + SchemaCase.vault + SchemaCase.imports + SchemaCase.keyring
         #expect(try Schema.published() == Set(cases.map(\.schema)).sorted())
         let document = try SchemaTests.text("docs/auth-cli.md")
         let missing = try Schema.published().filter { !document.contains("](schemas/\($0).schema.json)") }

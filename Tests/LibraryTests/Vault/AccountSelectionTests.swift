@@ -10,10 +10,11 @@ struct AccountSelectionTests {
         var used: Int?
         var created = 0
         var status = AccountStatus.active
+        var source = AccountRecord.ownSource
 
         var account: AccountRecord {
             var account = AccountRecord(
-                id: accountId(number), provider: provider, accountKey: "key-\(number)", authType: .oauth, source: "agent-store",
+                id: accountId(number), provider: provider, accountKey: "key-\(number)", authType: .oauth, source: source,
                 createdAt: Timestamp(seconds: created))
             account.lastUsedAt = used.map { Timestamp(seconds: $0) }
             account.status = status
@@ -46,6 +47,30 @@ struct AccountSelectionTests {
         ("of two at the same time the later one", [Row(number: 1, used: 5), Row(number: 2, used: 5)], nil, 2, .lastUsed),
         ("a dead login is passed over", [Row(number: 1, used: 5), Row(number: 2, used: 9, status: .needsLogin)], nil, 1, .lastUsed),
         ("an unknown one is not", [Row(number: 1, used: 5), Row(number: 2, used: 9, status: .unknown)], nil, 2, .lastUsed),
+        (
+            "the vault's own comes before the environment's and another program's",
+            [Row(number: 1, used: 9, source: "reference:codex"), Row(number: 2, used: 8, source: "env"), Row(number: 3, used: 1)], nil, 3,
+            .source
+        ),
+        (
+            "one that was moved here is the vault's own", [Row(number: 1, used: 9, source: "env"), Row(number: 2, source: "import:codex")],
+            nil, 2, .source
+        ),
+        (
+            "the environment's comes before a reference", [Row(number: 1, used: 9, source: "reference:pi"), Row(number: 2, source: "env")],
+            nil, 2, .source
+        ),
+        (
+            "a reference, when the vault's own is dead",
+            [Row(number: 1, used: 9, status: .needsLogin), Row(number: 2, source: "reference:pi")], nil, 2, .lastUsed
+        ),
+        (
+            "the pinned one, from whatever source", [Row(number: 1, used: 9), Row(number: 2, source: "reference:pi")], 2, 2, .pinned
+        ),
+        (
+            "of two references the one used last",
+            [Row(number: 1, used: 9, source: "reference:pi"), Row(number: 2, used: 8, source: "reference:codex")], nil, 1, .lastUsed
+        ),
         ("all are dead", [Row(number: 1, used: 5, status: .needsLogin), Row(number: 2, used: 4, status: .needsLogin)], nil, 1, .lastUsed),
     ]
 

@@ -16,6 +16,7 @@ struct SecretBundleTests {
         bundle.facts.origins = ["token": "https://t.example", "usage": "https://u.example:8443", "q\"": "x"]
         bundle.facts.expiresAt = Timestamp(milliseconds: 1_795_251_959_123)
         bundle.facts.generation = 7
+        bundle.facts.awaitsBlanking = "codex"
         return bundle
     }
 
