@@ -21,7 +21,9 @@ package struct ExportReader: Sendable {
     struct Content: Sendable {
         let bundles: [BundleBox]
         /// Whether this machine wrote it, as far as can be told.
-        let isFromHere: Bool
+        let isFromThisMachine: Bool
+        /// The vault that it was exported from; nil where the file does not say.
+        let vaultId: String?
     }
 
     /// - Throws: `foreign` for a file that is for somebody else or holds something else, `wrongPassphrase`, `corrupt`.
@@ -46,7 +48,7 @@ package struct ExportReader: Sendable {
             throw VaultError(.corrupt, "the export names an account twice, or with an id that is none; nothing was imported")
         }
         let here = ExportFormat.machine(machineId, salt: salt)
-        return Content(bundles: bundles, isFromHere: here != "none" && here == machine)
+        return Content(bundles: bundles, isFromThisMachine: here != "none" && here == machine, vaultId: document.text(at: "vaultId"))
     }
 
     private func decrypt(_ file: borrowing SecretBytes, _ keys: VaultKeys) async throws(VaultError) -> SecretBytes {

@@ -2,8 +2,8 @@ package import Platform
 
 /// `vault import`: takes the accounts of an exported file in. What is here already and not older stays.
 ///
-/// An account that comes from another machine waits for `vault adopt`: as long as two machines hold one single-use refresh
-/// token, the first refresh of either ends the login of both.
+/// An account that comes from another machine, or from another vault of this one, waits for `vault adopt`: as long as two places
+/// hold one single-use refresh token, the first refresh of either ends the login of both.
 extension VaultMaintenance {
     package enum ImportAction: String, Sendable {
         case added, replaced, kept
@@ -21,11 +21,15 @@ extension VaultMaintenance {
         let content = try await reader.read(file, open.keys, machineId: vault.machineId)
         return try await exclusively { (record, _) async throws(VaultError) -> [Imported] in
             if let suspicion = try open.suspicion(nil) { throw suspicion }
+            // Another vault of this machine may go on using its tokens; what this machine wrote last is what was here before.
+            let isFromHere =
+                content.isFromThisMachine
+                && content.vaultId.map { $0 == record.id || StateMemory(paths: paths, vaultId: $0).read() != nil } ?? false
             var metadata = try vault.metadataStore.read()
             var results: [Imported] = []
             var taken: [BundleBox] = []
             for box in content.bundles {
-                let result = decide(box, metadata, content)
+                let result = decide(box, metadata, isFromHere: isFromHere)
                 if let bundle = result.bundle {
                     metadata.accounts.removeAll { $0.id == result.imported.account.id }
                     metadata.accounts.append(result.imported.account)
@@ -54,8 +58,7 @@ extension VaultMaintenance {
     }
 
     /// What becomes of one account of the file, judged against what is here.
-    private func decide(_ box: BundleBox, _ metadata: Metadata, _ content: ExportReader.Content) -> (imported: Imported, bundle: BundleBox?)
-    {
+    private func decide(_ box: BundleBox, _ metadata: Metadata, isFromHere: Bool) -> (imported: Imported, bundle: BundleBox?) {
         var bundle = box.bundle.duplicate()
         let facts = bundle.facts
         let present = metadata.accounts.first {
@@ -78,7 +81,7 @@ extension VaultMaintenance {
             warning = "its label \"\(TerminalText.escape(label, limit: 80))\" names another account here and was dropped"
         }
         // A mark that the file carries stays: it was nobody's to adopt there, either.
-        bundle.facts.awaitsAdoption = facts.awaitsAdoption || !content.isFromHere
+        bundle.facts.awaitsAdoption = facts.awaitsAdoption || !isFromHere
         var account = AccountRecord(rebuilding: bundle)
         if bundle.facts.awaitsAdoption {
             account.status = .unknown

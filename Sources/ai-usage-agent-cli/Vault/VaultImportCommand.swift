@@ -8,7 +8,7 @@ struct VaultImportCommand: AsyncParsableCommand {
         commandName: "import", abstract: "Take in the accounts of an exported file.",
         discussion: """
             $ ai-usage-agent vault import accounts.age
-            Accounts from another machine are not refreshed here before `vault adopt`: one single-use token in two places ends
+            Accounts from another machine or vault are not refreshed here before `vault adopt`: one single-use token in two places ends
             the login of both. What is here already and not older stays as it is.
             """)
 
@@ -57,7 +57,7 @@ struct VaultImportCommand: AsyncParsableCommand {
             "\($0.account.provider)  \($0.account.title)  \($0.action == .kept ? "kept as it is here" : $0.action.rawValue)"
         }
         if imported.contains(where: { $0.action != .kept && $0.account.statusReason == "cloned_vault" }) {
-            lines.append("They come from another machine. When that one no longer uses them: ai-usage-agent vault adopt")
+            lines.append("They come from another machine or another vault. When that one no longer uses them: ai-usage-agent vault adopt")
         }
         return lines.joined(separator: "\n")
     }

@@ -4,29 +4,48 @@ import Testing
 
 @Suite("vault import", .enabled(if: AgeKey.isPossible, "age is missing: apt-get install age"))
 struct ImportTests {
-    @Test("What the same machine exported is active at once, token for token, and refreshes")
-    func sameMachine() async throws {
+    @Test(
+        "What this vault exported is active at once, token for token, and refreshes, also after a new beginning",
+        arguments: ["after a logout", "in a new vault"])
+    func sameVault(_ way: String) async throws {
         try await VaultKind.keyFile.with { scene, _ in
             let parcel = try await Parcel(scene)
             let before = try await scene.contents()
-            try await OtherHome.with(scene) { other in
-                let outcome = try await other.run(["vault", "import"] + parcel.sealed() + ["--json"])
-                #expect(outcome.status == 0, "\(outcome)")
-                let results = outcome.json["results"].array ?? []
-                #expect(results.count == 2 && results.allSatisfy { $0["action"] == "added" && $0["status"] == "active" }, "\(outcome)")
-                let accounts = try await other.accounts()
-                #expect(accounts.allSatisfy { $0["status"] == "active" && $0["refreshable"] == true })
-                for account in accounts {
-                    let id = try #require(account["id"].string)
-                    let token = try await other.require(["token", "codex", "--account", id])
-                    #expect(token.text == before.bundles[id]?["accessToken"].string && token.errorText.isEmpty)
-                    try await other.require(["auth", "refresh", "codex", "--account", id])
-                }
-                let again = try await other.run(["vault", "import"] + parcel.sealed("again.age") + ["--json"])
-                #expect(again.json["results"].array?.allSatisfy { $0["action"] == "kept" } == true, "not older stays: \(again)")
+            if way == "after a logout" {
+                try await scene.require("auth", "logout", "codex", "--all")
+            } else {
+                try scene.home.delete(scene.home.data)
+                try await scene.require("vault", "init", "--backend", "file", "--identity", "key-file")
             }
+            let outcome = try await scene.run(["vault", "import"] + parcel.sealed() + ["--json"])
+            #expect(outcome.status == 0, "\(outcome)")
+            let results = outcome.json["results"].array ?? []
+            #expect(results.count == 2 && results.allSatisfy { $0["action"] == "added" && $0["status"] == "active" }, "\(outcome)")
+            for result in results {
+                let id = try #require(result["accountId"].string)
+                let token = try await scene.require("token", "codex", "--account", id)
+                #expect(token.text == before.bundles[id]?["accessToken"].string && token.errorText.isEmpty)
+                try await scene.require("auth", "refresh", "codex", "--account", id)
+            }
+            let again = try await scene.run(["vault", "import"] + parcel.sealed("again.age") + ["--json"])
+            #expect(again.json["results"].array?.allSatisfy { $0["action"] == "kept" } == true, "not older stays: \(again)")
             #expect(try await scene.provider.statistics()["refused"] == 0)
             try await expectNoToken(scene)
+        }
+    }
+
+    @Test("What another vault of this machine exported waits for adopt: both would hold one single-use token")
+    func anotherVault() async throws {
+        try await Scene.with { scene in
+            let parcel = try await Parcel(scene)
+            try await OtherHome.with(scene) { other in
+                let imported = try await other.require(["vault", "import"] + parcel.sealed())
+                #expect(imported.text.contains("another vault") && imported.text.contains("vault adopt"))
+                #expect(try await other.accounts().first?["statusReason"] == "cloned_vault")
+                Refusal(65, "cloned_vault", "vault adopt").check(try await other.run(["auth", "refresh", "codex", "--json"]))
+                try await scene.require("auth", "refresh", "codex")
+                #expect(try await scene.provider.statistics()["refused"] == 0)
+            }
         }
     }
 
@@ -135,6 +154,7 @@ struct ImportTests {
                 #expect(replaced.json["results"].array?.first?["action"] == "replaced", "\(replaced)")
                 #expect(try await other.accounts().count == 1)
                 #expect(try await other.require(["token", "codex"]).text == token)
+                try await other.require(["vault", "adopt"])
                 try await other.require(["auth", "refresh", "codex"])
             }
         }
