@@ -66,6 +66,14 @@ package struct AccountIdentity: Sendable, Equatable {
     package var name: String?
 
     package init(accountKey: String) { self.accountKey = accountKey }
+
+    /// Nothing says who it is: a key of our own, kept with the account and compared with nothing.
+    package static func opaque() -> AccountIdentity {
+        AccountIdentity(accountKey: opaquePrefix + Hex.encode(Random.bytes(16).span))
+    }
+
+    package static let opaquePrefix = "opaque#"
+    package var isOpaque: Bool { accountKey.hasPrefix(AccountIdentity.opaquePrefix) }
 }
 
 /// How a provider's tokens tell who they belong to.

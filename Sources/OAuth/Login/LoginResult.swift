@@ -53,8 +53,7 @@ extension LoginResult {
             let identity =
                 reader.identity(idToken: idClaims, accessToken: Claims.decode(tokens.accessToken))
                 ?? reader.identity(owner: tokens.owner, profile: profile)
-                // Nothing says who it is: an identity of our own, kept with the account.
-                ?? AccountIdentity(accountKey: "opaque#" + Hex.encode(Random.bytes(16).span))
+                ?? .opaque()
             self.init(tokens: tokens, identity: identity, client: client, receivedAt: now)
         case .refused(let reason):
             throw OAuthError(

@@ -104,10 +104,12 @@ extension RefreshFlight {
         // What an id_token said at login is compared with an id_token alone: access tokens may name subjects differently.
         let claims = Claims.decode(optional: tokens.idToken)
         if client.isOpenID, claims == nil { return nil }
-        if !stored.hasPrefix("opaque#"), let owner = client.identityReader.identity(owner: tokens.owner, profile: nil) {
+        if !stored.hasPrefix(AccountIdentity.opaquePrefix), let owner = client.identityReader.identity(owner: tokens.owner, profile: nil) {
             return owner.accountKey == stored ? nil : owner.accountKey
         }
-        guard !stored.hasPrefix("opaque#"), client.identityReader.contradicts(stored, idToken: claims, accessToken: access) else {
+        guard !stored.hasPrefix(AccountIdentity.opaquePrefix),
+            client.identityReader.contradicts(stored, idToken: claims, accessToken: access)
+        else {
             return nil
         }
         return client.identityReader.identity(idToken: claims, accessToken: access)?.accountKey

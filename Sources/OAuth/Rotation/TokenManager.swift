@@ -104,7 +104,7 @@ package actor TokenManager {
     ) async throws(OAuthError) -> Adoption {
         let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
         let provider = login.client.provider
-        let identity = login.identity
+        let identity = try named(login.identity, label, provider)
         let lock = try await onVault { () async throws(VaultError) in
             try await opened.lock(provider: provider, accountKey: identity.accountKey)
         }
@@ -142,7 +142,7 @@ package actor TokenManager {
         facts.plan = identity.plan ?? known?.plan
         // Nothing that names a person: a name that only this vault can compute, so that two such accounts can be told apart.
         let keyed =
-            identity.accountKey.hasPrefix("opaque#") ? "opaque-" + open.keys.fingerprint(of: login.tokens.accessToken).prefix(8) : nil
+            identity.isOpaque ? "opaque-" + open.keys.fingerprint(of: login.tokens.accessToken).prefix(8) : nil
         facts.label = label ?? known?.label ?? (identity.email == nil ? identity.name ?? keyed : nil)
         facts.clientIdIsExplicit = login.client.clientIdIsExplicit
         facts.awaitsBlanking = origin?.program
@@ -239,6 +239,19 @@ extension OAuthError {
         OAuthError(
             .loginRequired, "the tokens of \(account.displayName) (\(account.provider)) are missing from the vault",
             remedy: "ai-usage-agent auth login \(account.provider)")
+    }
+}
+
+extension TokenManager {
+    /// A login that says nothing of its owner is the one that the person names: nothing else can tell it from a new account.
+    private func named(_ identity: AccountIdentity, _ label: String?, _ provider: String) throws(OAuthError) -> AccountIdentity {
+        guard let label, identity.isOpaque else { return identity }
+        let metadata: Metadata
+        do throws(VaultError) { metadata = try vault.metadataStore.read() } catch { throw OAuthError(error) }
+        let known = metadata.accounts.first {
+            $0.provider == provider && $0.label?.lowercased() == label.lowercased() && $0.accountKey.hasPrefix(AccountIdentity.opaquePrefix)
+        }
+        return known.map { AccountIdentity(accountKey: $0.accountKey) } ?? identity
     }
 }
 

@@ -61,6 +61,19 @@ struct AdoptionTests {
         #expect(await house.server.seen.last?.body.contains("client_id=mine") == true)
     }
 
+    @Test("A login that says nothing of its owner renews the account of its label, if that says nothing either; else it is a new one")
+    func opaque() async throws {
+        let house = try await VaultHouse()
+        let first = try await house.login("at-1", "rt-1", as: "opaque#1", label: "box")
+        let again = try await house.login("at-2", "rt-2", as: "opaque#2", label: "Box")
+        #expect(!again.isNew && again.account.id == first.account.id && again.account.accountKey == "opaque#1")
+        #expect(try await house.token(again.account).text == "at-2")
+        #expect(try await house.login("at-3", "rt-3", as: "opaque#3").isNew)
+        // Somebody who is known is never renewed by nobody.
+        try await house.login("at-a", "rt-a", as: "ada", label: "work")
+        await #expect(throws: OAuthError.self) { try await house.login("at-4", "rt-4", as: "opaque#4", label: "work") }
+    }
+
     @Test("A label that names somebody else is refused, and nothing is stored")
     func labelOfAnother() async throws {
         let house = try await VaultHouse()
