@@ -22,7 +22,9 @@ package struct VaultInspection: Sendable {
         }
         findings += fileFindings(record, paths)
         let waiting = metadata.accounts.count { $0.statusReason == "cloned_vault" }
-        if waiting > 0 { findings.append("\(waiting) imported from another machine or vault, not refreshed before: ai-usage-agent vault adopt") }
+        if waiting > 0 {
+            findings.append("\(waiting) imported from another machine or vault, not refreshed before: ai-usage-agent vault adopt")
+        }
         return VaultInspection(
             record: record, accounts: metadata.accounts.count, lockedBecause: await lockedBecause(record, sources),
             pending: metadata.accounts.count { RotationJournal.hasRecord(paths, $0.id) }, findings: findings)
