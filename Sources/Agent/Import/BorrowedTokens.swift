@@ -97,7 +97,7 @@ extension AgentService {
 
 extension AccountRecord {
     /// How the key of an account begins that nothing identifies.
-    static let opaquePrefix = "opaque#"
+    static let opaquePrefix = AccountIdentity.opaquePrefix
 }
 
 extension OAuthError {

@@ -31,11 +31,28 @@ struct ForeignPlaces {
     func all(of source: ImportSource, from: String?) -> [ForeignPlace] {
         if let from {
             let path = absolute(from)
-            return ForeignFile.isDirectory(path) == true ? stores(of: source, in: path) : [file(path)]
+            if ForeignFile.isDirectory(path) == true { return stores(of: source, in: path) }
+            return isSealed(path) ? [] : [file(path)]
         }
         guard let folder = folder(of: source) else { return [] }
         return stores(of: source, in: folder)
     }
+
+    /// Stores that are known and not read, each with the way to one that is.
+    func refusals(of source: ImportSource, from: String?) -> [String] {
+        guard source == .codex else { return [] }
+        let path = from.map(absolute) ?? folder(of: source) ?? ""
+        let sealed = isSealed(path) ? path : path + "/secrets/" + ForeignPlaces.codexSecrets
+        guard ForeignFile.isDirectory(sealed) == false else { return [] }
+        return [
+            "\(sealed) holds Codex's login sealed under a key of its own (age secrets), which is not read; "
+                + "with cli_auth_credentials_store = \"file\" in Codex's config.toml and a new login there it can be"
+        ]
+    }
+
+    /// Codex's "secrets" backend (reference: codex.md section 6.1).
+    private static let codexSecrets = "codex_auth.age"
+    private func isSealed(_ path: String) -> Bool { path.hasSuffix("/" + ForeignPlaces.codexSecrets) }
 
     private func folder(of source: ImportSource) -> String? {
         func named(_ variable: String, _ fallback: String) -> String? {

@@ -62,9 +62,10 @@ package struct ImportService: Sendable {
 
     /// Reads the program's stores. A store that cannot be used, or a part of one, is skipped with a sentence.
     package func find(from: String?) async -> Found {
-        let places = ForeignPlaces(environment: service.environment).all(of: source, from: from)
+        let all = ForeignPlaces(environment: service.environment)
+        let places = all.all(of: source, from: from)
         var logins: [FoundLogin] = []
-        var skipped: [String] = []
+        var skipped = all.refusals(of: source, from: from)
         var absent: [String] = []
         for place in places {
             do throws(ForeignProblem) {
@@ -75,7 +76,7 @@ package struct ImportService: Sendable {
                 if error.isAbsent { absent.append(error.reason) } else { skipped.append(error.reason) }
             }
         }
-        if logins.isEmpty, skipped.isEmpty { skipped = absent }
+        if logins.isEmpty, skipped.isEmpty || places.isEmpty { skipped += absent }
         return Found(logins: ImportService.once(logins), skipped: skipped)
     }
 

@@ -32,6 +32,8 @@ struct ForeignStoreTests {
             text: #"{"tokens":{"id_token":"","access_token":"","refresh_token":"","account_id":null}}"#, word: "logged out"),
         Refused(program: "codex", file: ".codex/auth.json", text: #"{"tokens":{"access_token":"two words"}}"#, word: "is none"),
         Refused(program: "codex", file: ".codex/auth.json", text: #"{"tokens":{},"tokens":{}}"#, word: "twice"),
+        Refused(
+            program: "codex", file: ".codex/secrets/codex_auth.age", text: "age-encryption.org/v1\n", word: "cli_auth_credentials_store"),
         Refused(program: "claude-code", file: ".claude/.credentials.json", text: #"{"mcpOAuth":{"x":{}}}"#, word: "MCP servers only"),
         Refused(
             program: "claude-code", file: ".claude/.credentials.json",
