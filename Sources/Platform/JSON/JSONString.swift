@@ -96,16 +96,21 @@ enum JSONString {
     /// Appends secret bytes that are UTF-8 as a quoted string, in protected memory.
     static func encode(_ secret: Span<UInt8>, into output: inout SecretBuffer) {
         output.append(UInt8(ascii: "\""))
+        // What needs no escape goes over in one piece, which for a token is all of it.
+        var plain = 0
         for index in secret.indices {
             let byte = secret[index]
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+            output.append(secret.extracting(plain..<index))
+            plain = index + 1
+            if byte < 0x20 {
+                output.append("\\u00" + Hex.encode([byte].span))
+            } else {
                 output.append(UInt8(ascii: "\\"))
                 output.append(byte)
-            case 0..<0x20: output.append("\\u00" + Hex.encode([byte].span))
-            default: output.append(byte)
             }
         }
+        output.append(secret.extracting(plain..<secret.count))
         output.append(UInt8(ascii: "\""))
     }
 }
