@@ -48,8 +48,9 @@ package struct AgentService: Sendable {
     }
 
     /// The rows of `auth list` and `status`.
-    package func listings(provider: String?) throws(OAuthError) -> [AccountListing] {
-        AccountListing.all(try metadata().showingPending(vault.paths), provider: provider)
+    package func listings(provider: String?) async throws(OAuthError) -> [AccountListing] {
+        let metadata = try metadata().showingPending(vault.paths)
+        return AccountListing.all(metadata.showing(await StandingGlance(vault).suspicion()), provider: provider)
     }
 
     /// The account a command means.

@@ -1,4 +1,4 @@
-package import Platform
+import Platform
 
 /// What can be said of a vault without its key: for `vault status` and `status`.
 package struct VaultInspection: Sendable {
@@ -10,25 +10,32 @@ package struct VaultInspection: Sendable {
     package let pending: Int
     package let findings: [String]
 
-    /// Asks the keyring of a vault that uses one whether it is open; it prompts nobody, and a silent one costs 3 s.
+    /// Asks the keyring of a vault that uses one whether it is open; it prompts nobody, and a silent one costs 3 s. Opens a
+    /// file vault whose key lies open, to see whether it is this machine's newest.
     ///
     /// - Throws: `corrupt` when auth.json cannot be read.
-    package static func run(_ sources: VaultSources, time: TimeSource) async throws(VaultError) -> VaultInspection {
-        let paths = sources.paths
-        let metadata = try MetadataStore(paths: paths, time: time).read()
+    package static func run(_ vault: Vault) async throws(VaultError) -> VaultInspection {
+        let (sources, paths) = (vault.sources, vault.paths)
+        let metadata = try vault.metadataStore.read()
         var findings: [String] = paths.ignoredVariables.map { "\($0) is relative and was ignored" }
         guard let record = metadata.vault else {
             return VaultInspection(record: nil, accounts: metadata.accounts.count, lockedBecause: nil, pending: 0, findings: findings)
         }
         findings += fileFindings(record, paths)
+        let lockedBecause = await lockedBecause(record, sources)
+        // That a passphrase has to be asked for is as it should be.
+        if let lockedBecause, lockedBecause != needsPassphrase { findings.append(lockedBecause) }
+        if let suspicion = await StandingGlance(vault).suspicion(thoroughly: true) { findings.append(suspicion.description) }
         let waiting = metadata.accounts.count { $0.statusReason == "cloned_vault" }
         if waiting > 0 {
             findings.append("\(waiting) imported from another machine or vault, not refreshed before: ai-usage-agent vault adopt")
         }
         return VaultInspection(
-            record: record, accounts: metadata.accounts.count, lockedBecause: await lockedBecause(record, sources),
+            record: record, accounts: metadata.accounts.count, lockedBecause: lockedBecause,
             pending: metadata.accounts.count { RotationJournal.hasRecord(paths, $0.id) }, findings: findings)
     }
+
+    private static let needsPassphrase = "it needs its passphrase"
 
     private static func fileFindings(_ record: VaultRecord, _ paths: VaultPaths) -> [String] {
         guard let data = try? PrivateDirectory.open(paths.data) else { return [] }
@@ -47,7 +54,7 @@ package struct VaultInspection: Sendable {
         }
         let paths = sources.paths
         switch record.identitySource {
-        case .passphrase: return "it needs its passphrase"
+        case .passphrase: return needsPassphrase
         case .keyring: return nil
         case .systemdCredential:
             return sources.credentialsDirectory == nil ? "it needs the systemd credential, and $CREDENTIALS_DIRECTORY is not set" : nil

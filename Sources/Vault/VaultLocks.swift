@@ -14,6 +14,9 @@ package struct VaultLocks: Sendable {
     /// Waiters give up a little after the longest flight must have ended (30 s).
     static let patience = Duration.seconds(35)
 
+    static let vaultFile = "vault"
+    static let accountPrefix = "account-"
+
     let data: PrivateDirectory
     private let locks: PrivateDirectory
     private let time: TimeSource
@@ -40,6 +43,12 @@ package struct VaultLocks: Sendable {
         return lock
     }
 
+    /// The lock if nobody has it now; nil if somebody does.
+    func takeNow(_ name: Name) throws(VaultError) -> FileLock? {
+        let (file, mode) = fileAndMode(name)
+        return try translating { () throws(FileError) in try FileLock.acquireNow(locks, file, mode) }
+    }
+
     private func fileAndMode(_ name: Name) -> (String, FileLock.Mode) {
         switch name {
         case .account(let provider, let accountKey, let vaultId):
@@ -47,9 +56,9 @@ package struct VaultLocks: Sendable {
             let key = Array(vaultId.utf8)
             let message = Array("\(provider)\u{0}\(accountKey)".utf8)
             let tag = HMACSHA256.authenticate(message.span, key: key.span)
-            return ("account-" + Hex.encode(tag.span.extracting(first: 16)), .exclusive)
+            return (VaultLocks.accountPrefix + Hex.encode(tag.span.extracting(first: 16)), .exclusive)
         case .flight(let mode): return ("flight", mode)
-        case .vault: return ("vault", .exclusive)
+        case .vault: return (VaultLocks.vaultFile, .exclusive)
         case .metadata: return ("metadata", .exclusive)
         }
     }

@@ -43,6 +43,11 @@ package final class KeyringSession: DesktopKeyring {
         return outcome.text + "\n" + outcome.errorText
     }
 
+    /// Takes an item away behind our back.
+    package func remove(ref: String) async throws {
+        _ = try await Child(Program.find("secret-tool") ?? "", ["clear", "ref", ref], environment: bus.environment).finish()
+    }
+
     /// How many items of ours there are, without the test items that a kill may leave: also of a thousand at once, which
     /// `secret-tool` takes too long for.
     package func itemCount() async throws -> Int {

@@ -15,9 +15,10 @@ extension RefreshFlight {
             return sight
         }
         guard let stored = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
+            let failure = await vault.noteMissingSecret(of: account, open)
             // Logged out since; what the journal holds is of no use to anybody.
-            try? open.journal.clear(account.id)
-            throw OAuthError.secretMissing(account)
+            if failure.code == .loginRequired { try? open.journal.clear(account.id) }
+            throw failure
         }
         let facts = stored.facts
         // Moved here since the first look, and perhaps not yet away from there.

@@ -63,7 +63,8 @@ package actor TokenManager {
         var seen: Int?
         if mark != .result {
             let bundle = try await onVault { () async throws(VaultError) in try await open.bundle(account.id) }
-            guard let bundle else { throw OAuthError.secretMissing(account) }
+            guard let bundle else { throw await vault.noteMissingSecret(of: account, open) }
+            await vault.noteFoundSecret(of: account)
             if let program = bundle.facts.awaitsBlanking { return try heldWhileMoving(bundle, demand, account, program) }
             let suspicion = try await onVault { () throws(VaultError) in try open.suspicion(bundle.facts) }
             // A vault that looks restored or copied is judged again under the lock: somebody may just have written it.

@@ -43,6 +43,20 @@ package struct FileLock: ~Copyable, Sendable {
         }
     }
 
+    /// The lock if it can be had without waiting; nil if somebody else has it.
+    ///
+    /// - Throws: as `acquire`.
+    package static func acquireNow(_ directory: PrivateDirectory, _ name: String, _ mode: Mode) throws(FileError) -> FileLock? {
+        let descriptor = try directory.openInPlace(name)
+        guard clinux_ofd_lock(descriptor.raw, mode.rawValue) == 0 else {
+            guard errno == EAGAIN || errno == EACCES else { throw FileError.last("lock", directory.file(name)) }
+            return nil
+        }
+        let lock = FileLock(directory: directory, name: name, descriptor: descriptor)
+        if lock.isValid { return lock }
+        return nil
+    }
+
     /// False if the file was removed or replaced: another process may hold "the same" lock.
     package var isValid: Bool {
         guard let status = try? descriptor.status(name), let now = directory.identity(of: name) else { return false }

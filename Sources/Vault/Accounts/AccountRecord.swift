@@ -67,6 +67,9 @@ package struct AccountRecord: Sendable, Equatable {
         unknown = JSONObject()
     }
 
+    /// The `statusReason` of an account whose tokens are gone from a store that is open and whole (recovery rule R6).
+    package static let secretMissing = "secret_missing"
+
     /// What a person calls the account.
     package var displayName: String { label ?? email ?? String(accountKey.prefix(40)) }
 }

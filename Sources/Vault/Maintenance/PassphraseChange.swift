@@ -3,7 +3,8 @@ import Platform
 
 /// `vault change-passphrase`: the same identity under another passphrase. Killed at any point, one of the two opens it.
 extension VaultMaintenance {
-    /// - Throws: `usage` where no passphrase opens the vault, or for a passphrase that is too short.
+    /// - Throws: `usage` where no passphrase opens the vault, or for a passphrase that is too short; `rollbackSuspected`,
+    ///   `clonedVault`.
     package func changePassphrase(_ reader: PassphraseReader) async throws(VaultError) {
         guard let record = try vault.metadataStore.read().vault else { throw Vault.missing }
         guard record.identitySource == .passphrase else {
@@ -15,6 +16,7 @@ extension VaultMaintenance {
         let passphrase = try await reader.readNew()
         let box = SecretBox(passphrase)
         try await exclusively { (_, locks) async throws(VaultError) -> Void in
+            try await refuseDistrusted()
             guard let passphrase = box.take() else { throw VaultError(.locked, "the passphrase is not known any more") }
             try RekeyRemains(sources: vault.sources, time: vault.time).settle(open.keys, locks.data, fromWaiting: open.fromWaiting)
             let name = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix

@@ -38,6 +38,14 @@ package struct VaultMaintenance: Sendable {
         return try await body(record, locks)
     }
 
+    /// Call it with everybody else kept away, before anything is changed.
+    ///
+    /// - Throws: `rollbackSuspected` or `clonedVault`; what reading the store can fail with, for one that is damaged.
+    func refuseDistrusted() async throws(VaultError) {
+        let facts = try await open.backend.list()
+        if let suspicion = try open.suspicion(store: facts) { throw suspicion }
+    }
+
     /// Replaces the vault object of auth.json: the one moment at which a change of the whole vault happens.
     func pin(_ change: @Sendable (inout VaultRecord) -> Void, _ keys: VaultKeys, _ state: SealedState?) async throws(VaultError) {
         try await vault.metadataStore.update { metadata in
@@ -84,6 +92,12 @@ package struct VaultMaintenance: Sendable {
         let backend = open.backend
         try await clearForeignRecords()
         var state: SealedState?
+        // Of these the record is made anew; what is known of the others is as true as before.
+        var anew: Set<String> = []
+        for facts in try await backend.list() {
+            if facts.awaitsAdoption { anew.insert(facts.accountId) }
+            if try open.suspicion(store: [facts]) != nil { anew.insert(facts.accountId) }
+        }
         if let file = backend as? SealedFileBackend {
             state = try file.adopt()
             try await pin({ _ in }, open.keys, state)
@@ -98,20 +112,17 @@ package struct VaultMaintenance: Sendable {
             cleared.append(BundleBox(bundle))
         }
         if !cleared.isEmpty { state = try await backend.putAll(cleared) }
-        let records = (try await backend.getAll()).map { AccountRecord(rebuilding: $0.bundle) }
-        let sealed = state
         let keys = open.keys
+        let found = (try await backend.getAll()).map { (AccountRecord(rebuilding: $0.bundle), keys.fingerprint(ofRefresh: $0.bundle)) }
+        let (sealed, distrusted) = (state, anew)
         try await vault.metadataStore.update { metadata in
             metadata.vault?.take(sealed, keys)
-            for rebuilt in records {
-                if metadata.account(id: rebuilt.id) == nil { metadata.accounts.append(rebuilt) }
-                metadata.updateAccount(id: rebuilt.id) { record in
-                    record.generation = rebuilt.generation
-                    record.expiresAt = rebuilt.expiresAt
-                    record.status = rebuilt.status
-                    record.statusReason = rebuilt.statusReason
-                    record.refusedFingerprint = nil
+            for (rebuilt, fingerprint) in found {
+                guard metadata.account(id: rebuilt.id) != nil else {
+                    metadata.accounts.append(rebuilt)
+                    continue
                 }
+                metadata.updateAccount(id: rebuilt.id) { $0.adopt(rebuilt, fingerprint, anew: distrusted.contains(rebuilt.id)) }
             }
         }
         try await rememberAll(state, accepting: true)
@@ -138,7 +149,33 @@ extension VaultMaintenance {
     }
 }
 
+extension VaultKeys {
+    /// Nil for a bundle that has no refresh token.
+    fileprivate func fingerprint(ofRefresh bundle: borrowing SecretBundle) -> String? {
+        switch bundle.refreshToken {
+        case .some(let token): fingerprint(of: token)
+        case .none: nil
+        }
+    }
+}
+
 extension AccountRecord {
+    /// Takes over what the adopted secrets say. A refused token is not tried again: adopting does not make it another one.
+    ///
+    /// - Parameters:
+    ///   - fingerprint: of the refresh token that is there now.
+    ///   - anew: what was known of the account was of another copy.
+    fileprivate mutating func adopt(_ rebuilt: AccountRecord, _ fingerprint: String?, anew: Bool) {
+        let isOther = anew || generation != rebuilt.generation || statusReason == AccountRecord.secretMissing
+        generation = rebuilt.generation
+        expiresAt = rebuilt.expiresAt
+        let isRefused = fingerprint != nil && refusedFingerprint == fingerprint
+        guard isOther, !isRefused else { return }
+        status = rebuilt.status
+        statusReason = rebuilt.statusReason
+        refusedFingerprint = nil
+    }
+
     /// A record made from what the secrets themselves say (recovery rule R7).
     init(rebuilding bundle: borrowing SecretBundle) {
         let facts = bundle.facts

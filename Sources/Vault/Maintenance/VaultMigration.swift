@@ -24,6 +24,7 @@ extension VaultMaintenance {
             let destination = backend(target, locks)
             let source = backend(record.backend, locks)
             if record.backend == target {
+                try await refuseDistrusted()
                 let warning = await removeLeftovers(of: target == .file ? .keyring : .file, locks, mayBeAbsent: true)
                 if let choice, !isPresent(choice, record) {
                     return try await changeSource(record, choice, passphrase, locks, leftovers: warning)

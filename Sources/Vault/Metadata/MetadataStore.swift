@@ -25,9 +25,9 @@ package struct MetadataStore: Sendable {
         self.time = time
     }
 
-    /// The file's content; an absent file is an empty store.
+    /// The file's content; an absent file is an empty store, unless something of a vault is there.
     ///
-    /// - Throws: `corrupt` for a malformed, foreign or newer file, or one with unsafe permissions.
+    /// - Throws: `corrupt` for a malformed, foreign, newer or lost file, or one with unsafe permissions.
     package func read() throws(VaultError) -> Metadata {
         let directory: PrivateDirectory
         do throws(FileError) { directory = try PrivateDirectory.open(paths.data) } catch {
@@ -40,8 +40,11 @@ package struct MetadataStore: Sendable {
     private func read(in directory: PrivateDirectory) throws(VaultError) -> Metadata {
         let content: SecretBytes
         do throws(FileError) { content = try directory.read(MetadataStore.fileName) } catch {
-            if error.kind == .notFound { return Metadata() }
-            throw VaultError(error)
+            guard error.kind == .notFound else { throw VaultError(error) }
+            guard let lost = try LostMetadata.error(in: directory) else { return Metadata() }
+            // The vault may have been made between the two looks.
+            guard try translating({ () throws(FileError) in try directory.exists(MetadataStore.fileName) }) else { throw lost }
+            return try read(in: directory)
         }
         if let last = last.withLock({ $0 }), SecretBytes.equal(last.text, content) { return last.metadata }
         let metadata = try content.withBytes { (text) throws(VaultError) in

@@ -14,11 +14,16 @@ extension VaultMaintenance {
         /// The binary age file.
         package let file: [UInt8]
         package let accounts: [BundleFacts]
+        /// Why its tokens may be of no use, or harm: the vault is an older copy, or another machine's. Nil if it is neither.
+        package let warning: String?
     }
 
     /// - Throws: `pendingCommit` while a refresh waits in the journal: the token in the store is spent then.
     package func export(to target: ExportTarget) async throws(VaultError) -> Exported {
-        let bundles = try await exclusively { (_, _) async throws(VaultError) -> [BundleBox] in try await open.backend.getAll() }
+        let (bundles, suspicion) = try await exclusively { (_, _) async throws(VaultError) -> ([BundleBox], VaultError?) in
+            let bundles = try await open.backend.getAll()
+            return (bundles, try open.suspicion(store: bundles.map { $0.bundle.facts }))
+        }
         let salt = Hex.encode(Random.bytes(16).span)
         var writer = SecretJSONWriter(capacity: 32768)
         writer.member("format", .string(ExportFormat.name))
@@ -41,6 +46,6 @@ extension VaultMaintenance {
             guard let passphrase = box.take() else { throw VaultError(.locked, "no passphrase was given") }
             file = try await IdentityFiles.seal(padded.finish(), passphrase)
         }
-        return Exported(file: file, accounts: bundles.map { $0.bundle.facts })
+        return Exported(file: file, accounts: bundles.map { $0.bundle.facts }, warning: suspicion?.message)
     }
 }

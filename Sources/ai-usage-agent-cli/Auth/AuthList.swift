@@ -14,8 +14,8 @@ struct AuthList: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        let listings = try await attempt { () throws(OAuthError) in
-            try context.service.listings(provider: provider.map(ProviderCatalog.canonical))
+        let listings = try await attempt { () async throws(OAuthError) in
+            try await context.service.listings(provider: provider.map(ProviderCatalog.canonical))
         }
         let document: JSONValue = ["schemaVersion": 1, "accounts": .array(listings.map(\.json))]
         context.output.result(document, text: text(listings, context))

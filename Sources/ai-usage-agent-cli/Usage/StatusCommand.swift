@@ -17,9 +17,9 @@ struct StatusCommand: AsyncParsableCommand {
         let snapshots = await UsageService(context.service).snapshots(metadata.accounts, includeRaw: false)
         // Asking for usage may have refreshed: show what is true now.
         let inspection = try await attemptVault { () async throws(VaultError) in
-            try await VaultInspection.run(context.service.vault.sources, time: .system)
+            try await VaultInspection.run(context.service.vault)
         }
-        let listings = try await attempt { () throws(OAuthError) in try context.service.listings(provider: nil) }
+        let listings = try await attempt { () async throws(OAuthError) in try await context.service.listings(provider: nil) }
         let document: JSONValue = [
             "schemaVersion": 1, "vault": VaultStatus.document(inspection, context), "agent": nil,
             "accounts": .array(listings.map(\.json)), "snapshots": .array(snapshots.map(\.json)),

@@ -38,6 +38,7 @@ struct VaultExportCommand: AsyncParsableCommand {
         let bytes = isText ? AgeFile.armor(exported.file.span) : exported.file
         let what = "\(exported.accounts.count) account\(exported.accounts.count == 1 ? "" : "s")"
         let care = "whoever opens it has your logins. Use it on one machine at a time: two that refresh with one token end both logins"
+        if let warning = exported.warning { context.output.note("warning: \(warning)") }
         guard let output else {
             if !Terminal.write(bytes.span, to: .output) { Output.failed() }
             return context.output.note("exported \(what); \(care)")
@@ -48,7 +49,7 @@ struct VaultExportCommand: AsyncParsableCommand {
         context.output.result(
             [
                 "schemaVersion": 1, "output": .string(output), "accounts": .number(JSONNumber(exported.accounts.count)),
-                "recipients": .strings(recipient), "passphrase": .bool(recipient.isEmpty),
+                "recipients": .strings(recipient), "passphrase": .bool(recipient.isEmpty), "warning": .optional(exported.warning),
             ],
             text: "exported \(what) to \(output); \(care)")
     }

@@ -33,7 +33,7 @@ struct VaultInit: AsyncParsableCommand {
         let backend = self.backend.flatMap { Configuration.Backend(rawValue: $0.rawValue) }
         let record = try await choice.initialize(backend: backend, identity: identity, keyFile: keyFile)
         let inspection = try await attemptVault { () async throws(VaultError) in
-            try await VaultInspection.run(context.service.vault.sources, time: .system)
+            try await VaultInspection.run(context.service.vault)
         }
         context.output.result(VaultStatus.document(inspection, context), text: text(record, context))
     }

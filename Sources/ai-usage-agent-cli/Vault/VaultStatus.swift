@@ -12,7 +12,7 @@ struct VaultStatus: AsyncParsableCommand {
     func run() async throws {
         let context = try CommandContext(global)
         let inspection = try await attemptVault { () async throws(VaultError) in
-            try await VaultInspection.run(context.service.vault.sources, time: .system)
+            try await VaultInspection.run(context.service.vault)
         }
         context.output.result(VaultStatus.document(inspection, context), text: VaultStatus.text(inspection, context))
     }
@@ -49,7 +49,8 @@ struct VaultStatus: AsyncParsableCommand {
             "generation  \(record.generation)",
         ]
         if inspection.pending > 0 { lines.append("pending     \(inspection.pending) (committed by the next token or refresh)") }
-        lines += inspection.findings.map { "finding     \($0)" }
+        // Why it is locked stands above.
+        lines += inspection.findings.filter { $0 != inspection.lockedBecause }.map { "finding     \($0)" }
         return lines.joined(separator: "\n")
     }
 }

@@ -29,8 +29,16 @@ struct VaultLock: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        // Every command forgets its keys when it ends; only a running agent would hold any, and this version has none.
+        let inspection = try await attemptVault { () async throws(VaultError) in
+            try await VaultInspection.run(context.service.vault)
+        }
+        // Every command forgets its keys when it ends; only a running agent would hold any, and this version has none. That
+        // locks no vault whose key lies open.
+        let isOpen = inspection.record != nil && inspection.lockedBecause == nil
+        let source = inspection.record.map { "; \($0.identitySource.rawValue) opens the vault without asking anybody" } ?? ""
+        let reason = "no agent is running" + (isOpen ? source : "")
         context.output.result(
-            ["schemaVersion": 1, "locked": true, "reason": "no agent is running"], text: "no agent is running; nothing is held unlocked")
+            ["schemaVersion": 1, "locked": inspection.record == nil ? nil : .bool(!isOpen), "reason": .string(reason)],
+            text: "nothing is held unlocked: " + reason)
     }
 }

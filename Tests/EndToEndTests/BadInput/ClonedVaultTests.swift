@@ -32,6 +32,19 @@ struct ClonedVaultTests {
                 let outcome = await scene.finish(try scene.start(line, through: elsewhere))
                 #expect(outcome.status == 65 && outcome.errorCode == "cloned_vault", "\(outcome)")
             }
+            let another = try scene.start(
+                ["vault", "migrate", "--to", "file", "--identity", "passphrase", "--passphrase-fd", "3", "--json"],
+                descriptors: [3: Array("another horse and battery".utf8)], through: elsewhere)
+            let migrated = await scene.finish(another)
+            #expect(migrated.status == 65 && migrated.errorCode == "cloned_vault", "\(migrated)")
+            #expect(!scene.home.exists(scene.home.data + "/identity.age"))
+            let export = try await scene.run(
+                "vault", "export", "--recipient", try #require(try scene.recipient()), "--output", scene.home.path + "/e.age", "--json",
+                through: elsewhere)
+            #expect(export.status == 0 && export.json["warning"].string?.contains("another machine") == true, "\(export)")
+            let status = try await scene.run("vault", "status", "--json", through: elsewhere)
+            #expect(status.json["findings"].array?.first?.string?.contains("another machine") == true, "\(status)")
+            #expect(try await scene.require("vault", "status", "--json").json["findings"].array == [])
             #expect(scene.home.stores() == stores)
             #expect(try await scene.provider.statistics()["refreshRequests"] == 0)
 

@@ -57,7 +57,10 @@ struct KeyringRollbackTests {
 
     @Test(
         "Nothing that changes the vault as a whole makes it forget that",
-        arguments: [["rekey"], ["migrate", "--to", "file", "--identity", "key-file"], ["import"]])
+        arguments: [
+            ["rekey"], ["migrate", "--to", "file", "--identity", "key-file"], ["migrate", "--to", "keyring", "--identity", "key-file"],
+            ["import"],
+        ])
     func remembered(_ command: [String]) async throws {
         try await withOlderCopy { scene in
             let requests = try await scene.provider.statistics()["refreshRequests"]

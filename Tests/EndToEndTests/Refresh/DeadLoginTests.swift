@@ -30,6 +30,25 @@ struct DeadLoginTests {
         }
     }
 
+    @Test("vault adopt on a sane vault does not try a refused token again, and a new login forgets the refusal")
+    func adopted() async throws {
+        try await Scene.with(start: .vault) { scene in
+            try await scene.loginExpired()
+            try await scene.provider.revokeAll()
+            #expect(try await scene.run("token", "codex").status == 3)
+            let account = try await scene.require("auth", "list", "--json").json["accounts"].array?.first
+            let requests = try await scene.provider.statistics()["tokenRequests"]
+            #expect(requests == 2, "the login, and one refresh")
+            try await scene.require("vault", "adopt")
+            #expect(try await scene.require("auth", "list", "--json").json["accounts"].array?.first == account)
+            #expect(try await scene.run("token", "codex").status == 3)
+            #expect(try await scene.provider.statistics()["tokenRequests"] == requests, "it is known to be dead")
+            try await scene.login()
+            try await scene.require("vault", "adopt")
+            try await scene.require("auth", "refresh", "codex")
+        }
+    }
+
     @Test("A refused refresh leaves an access token that still lives usable")
     func liveToken() async throws {
         try await Scene.with { scene in

@@ -12,7 +12,8 @@ extension SchemaCase {
             .command("vault-status", "vault status", "with a passphrase", start: .empty, after: passphraseVault),
             .command("vault-unlock", "vault unlock", "without a vault", start: .empty),
             .command("vault-unlock", "vault unlock", "without a keyring"),
-            .command("vault-lock", "vault lock", start: .empty),
+            .command("vault-lock", "vault lock", "without a vault", start: .empty),
+            .command("vault-lock", "vault lock"),
             .command("vault-migrate", "vault migrate --to file"),
             .command("vault-rekey", "vault rekey"),
             SchemaCase("vault-rekey", "vault rekey, to another key file") { scene in

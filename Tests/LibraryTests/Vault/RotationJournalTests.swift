@@ -34,9 +34,9 @@ struct RotationJournalTests {
                 #expect(try journal.isPending(accountId(1)))
             }
             #expect(home.folder.mode(of: Self.file) == 0o600)
-            #expect(try await VaultInspection.run(home.vault().sources, time: .system).pending == 0, "auth.json does not know the account")
+            #expect(try await VaultInspection.run(home.vault()).pending == 0, "auth.json does not know the account")
             try await home.store.update { $0.accounts.append(demoRecord(1)) }
-            #expect(try await VaultInspection.run(home.vault().sources, time: .system).pending == 1)
+            #expect(try await VaultInspection.run(home.vault()).pending == 1)
         }
     }
 

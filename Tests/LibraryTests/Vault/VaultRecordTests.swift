@@ -91,7 +91,7 @@ struct VaultRecordTests {
     func inspection() async throws {
         try await VaultHome.withVault { home in
             try await home.open().add(1)
-            let inspection = try await VaultInspection.run(home.vault().sources, time: .system)
+            let inspection = try await VaultInspection.run(home.vault())
             let record = try home.store.read().vault
             #expect(inspection.record == record)
             #expect(inspection.accounts == 1)
@@ -99,7 +99,7 @@ struct VaultRecordTests {
             #expect(inspection.pending == 0)
             #expect(inspection.findings.isEmpty)
             try home.folder.write("x", VaultHome.keyFile, mode: 0o644)
-            #expect(try await VaultInspection.run(home.vault().sources, time: .system).lockedBecause?.contains("chmod 600") == true)
+            #expect(try await VaultInspection.run(home.vault()).lockedBecause?.contains("chmod 600") == true)
         }
     }
 
