@@ -20,6 +20,8 @@ package struct KeyringReply: ~Copyable, Sendable {
     package let why: String?
     /// There is no service at all, rather than one that cannot be used now.
     package let isNobodyThere: Bool
+    /// What the parent knows to be done about it, where the result alone does not say; nil in every line of the helper.
+    package let remedy: String?
     /// For `list`.
     package let references: [String]
     private let document: JSONDocument?
@@ -30,6 +32,7 @@ package struct KeyringReply: ~Copyable, Sendable {
         else { return nil }
         self.result = result
         why = document.text(at: "why")
+        remedy = nil
         isNobodyThere = document.at("nobody").map { document.value($0) == .bool(true) } ?? false
         var references: [String] = []
         if let list = document.at("references") {
@@ -42,10 +45,11 @@ package struct KeyringReply: ~Copyable, Sendable {
     }
 
     /// A reply that the parent makes itself.
-    package init(_ result: KeyringResult, why: String?, isNobodyThere: Bool = false) {
+    package init(_ result: KeyringResult, why: String?, isNobodyThere: Bool = false, remedy: String? = nil) {
         self.result = result
         self.why = why
         self.isNobodyThere = isNobodyThere
+        self.remedy = remedy
         references = []
         document = nil
     }
@@ -69,6 +73,11 @@ package struct KeyringReply: ~Copyable, Sendable {
             return index < elements.count ? document.secret(elements[index]) : nil
         }
     }
+}
+
+extension KeyringReply {
+    /// The helper's first line, before it asks anybody: it runs and has read its request. What follows it is the service's time.
+    package static let greeting = "ai-usage-keyring 1"
 }
 
 /// Builds one line of the helper's answer.

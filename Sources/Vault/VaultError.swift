@@ -45,8 +45,8 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file operation's failure in the vault's words.
     init(_ error: FileError) {
         switch error.kind {
-        case .unsafe, .notRegular: self.init(.corrupt, error.description)
-        case .tooLarge: self.init(.corrupt, error.description)
+        case .unsafe, .notRegular, .tooLarge:
+            self.init(.corrupt, error.description, remedy: error.repair ?? "see what stands there: ls -ld \(error.path)")
         case .notFound, .system:
             self.init(.storage, error.description, remedy: "check the disk and the permissions, then run the command again")
         }

@@ -30,9 +30,12 @@ package struct VaultInspection: Sendable {
         if waiting > 0 {
             findings.append("\(waiting) imported from another machine or vault, not refreshed before: ai-usage-agent vault adopt")
         }
+        for account in metadata.keptAside(paths) {
+            findings.append("the refresh of \(account.displayName) brought tokens of another account, kept aside: \(account.loginCommand)")
+        }
         return VaultInspection(
             record: record, accounts: metadata.accounts.count, lockedBecause: lockedBecause,
-            pending: metadata.accounts.count { RotationJournal.hasRecord(paths, $0.id) }, findings: findings)
+            pending: metadata.pendingCommits(paths).count, findings: findings)
     }
 
     private static let needsPassphrase = "it needs its passphrase"

@@ -34,8 +34,15 @@ package struct VaultPaths: Sendable {
     }
 
     package var metadataFile: String { data + "/auth.json" }
+    package var locks: String { data + "/locks" }
     package var sealedFile: String { data + "/secrets.age" }
     package var passphraseIdentityFile: String { data + "/identity.age" }
     package var defaultKeyFile: String { configuration + "/identity.txt" }
     package var configurationFile: String { configuration + "/config.json" }
+
+    /// The way out where the only key is lost: what it opened stays, put aside.
+    var startingOver: String {
+        "or start over without what is in it: mv \(data) \(data).lost && ai-usage-agent vault init, then ai-usage-agent auth login codex "
+            + "(or another provider)"
+    }
 }

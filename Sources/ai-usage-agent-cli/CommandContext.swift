@@ -37,7 +37,7 @@ struct CommandContext {
         transport.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
         let sources = VaultSources(
             paths: paths, passphrase: passphrase,
-            keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system),
+            keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system, locks: paths.locks),
             credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: settings.mayUnlock)
         let vault = Vault(
             sources: sources, time: .system,

@@ -14,6 +14,7 @@ enum Entry {
             Terminal.write("ai-usage-keyring is a helper of ai-usage-agent; it is not meant to be run by hand\n", to: .error)
             ProcessEnd.exit(64)
         }
+        Terminal.write(KeyringReply.greeting + "\n", to: .output)
         let mayAsk = document.at("unlock").map { document.value($0) == .bool(true) } ?? false
         let service = SecretService(mayAsk: mayAsk)
         for request in document.elements(of: list) {

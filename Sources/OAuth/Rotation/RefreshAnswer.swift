@@ -93,7 +93,7 @@ extension RefreshFlight {
         let other = stranger(tokens, access, client, stored: stored.facts.accountKey)
         if let other {
             next.facts.accountKey = other
-            course.refusal = "identity_mismatch"
+            course.refusal = AccountRecord.identityMismatch
         }
         course.next = BundleBox(next)
         return other != nil
@@ -125,13 +125,14 @@ extension RefreshFlight {
         return .done
     }
 
-    func postpone(_ retryAfter: Int?) async throws(VaultError) {
+    func postpone(_ retryAfter: Int?, isRateLimited: Bool) async throws(VaultError) {
         let id = account.id
         let now = time.now()
         try await vault.metadataStore.update { metadata in
             metadata.updateAccount(id: id) { record in
                 record.retryAt = now.wholeSeconds + RefreshBackoff.seconds(afterFailures: record.retryCount, retryAfter: retryAfter)
                 record.retryCount += 1
+                record.isRateLimited = isRateLimited
             }
         }
     }

@@ -14,14 +14,15 @@ enum RefreshBackoff {
         return min(first << min(max(count, 0), 10), longest)
     }
 
-    /// - Throws: `providerUnavailable` while the account is to be left alone.
+    /// - Throws: `providerUnavailable`, or `rateLimited` where that was the reason, while the account is to be left alone.
     static func check(_ record: AccountRecord?, now: Timestamp) throws(OAuthError) {
         guard let record, let retryAt = record.retryAt else { return }
         let left = retryAt - now
         // A clock that was set back must not keep a login away for longer than was ever meant.
         guard left > 0, left <= longestAsked else { return }
         throw OAuthError(
-            .providerUnavailable, "\(record.provider) did not refresh a moment ago and is asked again in \(left) s",
+            record.isRateLimited ? .rateLimited : .providerUnavailable,
+            "\(record.provider) did not refresh a moment ago and is asked again in \(left) s",
             remedy: "wait, or ask now: ai-usage-agent auth refresh \(record.provider)", retryAfter: left)
     }
 }

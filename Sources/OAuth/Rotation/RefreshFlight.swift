@@ -96,7 +96,9 @@ struct RefreshFlight: Sendable {
                 if let intent = course.intent { try open.journal.release(intent, account.id) }
             }
         case .postpone:
-            return await attempt(&course, keepingFailure: true) { course throws(VaultError) in try await postpone(course.retryAfter) }
+            return await attempt(&course, keepingFailure: true) { course throws(VaultError) in
+                try await postpone(course.retryAfter, isRateLimited: course.failure?.code == .rateLimited)
+            }
         case .end: return .failed
         }
     }

@@ -26,7 +26,7 @@ extension RefreshFlight {
         var sight = RotationMachine.Sight()
         sight.journal = recovery.judge(content, stored: stored)
         if case .result(let result) = content { course.waiting = result }
-        if sight.journal == .aside { course.refusal = "identity_mismatch" }
+        if sight.journal == .aside { course.refusal = AccountRecord.identityMismatch }
         switch course.demand {
         case .live(let minimum): sight.isAnswered = facts.isFresh(at: time.now(), minimum: minimum)
         // Somebody else refreshed between the first look and the lock: theirs is the new one.

@@ -15,8 +15,11 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     package let kind: Kind
     package let path: String
     package let reason: String
+    /// The command that puts it right, where one does.
+    package let repair: String?
 
-    package init(_ kind: Kind, _ path: String, _ reason: String) {
+    package init(_ kind: Kind, _ path: String, _ reason: String, repair: String? = nil) {
+        self.repair = repair
         self.kind = kind
         self.path = path
         self.reason = reason

@@ -67,7 +67,8 @@ package final class PrivateDirectory: Sendable {
         }
         guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust.repair("700")) \(path)")
+            let repair = "chmod \(trust.repair("700")) \(path)"
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
     }
 
@@ -105,7 +106,8 @@ package final class PrivateDirectory: Sendable {
         }
         guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: chmod \(trust.repair("600")) \(path)")
+            let repair = "chmod \(trust.repair("600")) \(path)"
+            throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
         return opened
     }

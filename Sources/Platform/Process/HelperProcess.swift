@@ -17,14 +17,25 @@ package enum HelperProcess {
         package let end: End
     }
 
+    /// A program that says in its first line that it runs: its own start, which is slow on a busy machine, is no silence.
+    package struct Greeting: Sendable {
+        package let line: String
+        /// How long to wait for it.
+        package let patience: Duration
+
+        package init(_ line: String, patience: Duration) { (self.line, self.patience) = (line, patience) }
+    }
+
     /// - Parameters:
     ///   - patience: how long to wait for each next line.
+    ///   - greeting: a first line that is no answer; another one in its place is an answer.
     ///   - expected: how many lines make the answer.
     package static func ask(
-        _ arguments: [String], environment: [String: String], input: consuming SecretBytes, expected: Int, patience: Duration
+        _ arguments: [String], environment: [String: String], input: consuming SecretBytes, expected: Int, patience: Duration,
+        greeting: Greeting? = nil
     ) async -> Answer {
         let question = Question(input)
-        return await onOwnThread { converse(arguments, environment, question, expected, patience) }
+        return await onOwnThread { converse(arguments, environment, question, expected, patience, greeting) }
     }
 
     private final class Question: Sendable {
@@ -33,7 +44,8 @@ package enum HelperProcess {
     }
 
     private static func converse(
-        _ arguments: [String], _ environment: [String: String], _ question: Question, _ expected: Int, _ patience: Duration
+        _ arguments: [String], _ environment: [String: String], _ question: Question, _ expected: Int, _ patience: Duration,
+        _ greeting: Greeting?
     ) -> Answer {
         func failure(_ reason: String) -> Answer { Answer(lines: [], end: .failed(reason)) }
         var toChild: [Int32] = [-1, -1]
@@ -53,7 +65,7 @@ package enum HelperProcess {
         _ = consume childInput
         _ = consume childOutput
 
-        let answer = exchange(writing, reading, question, expected, patience)
+        let answer = exchange(writing, reading, question, expected, patience, greeting)
         kill(pid, SIGKILL)
         var status: Int32 = 0
         while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
@@ -61,7 +73,8 @@ package enum HelperProcess {
     }
 
     private static func exchange(
-        _ writing: consuming Descriptor, _ reading: borrowing Descriptor, _ question: Question, _ expected: Int, _ patience: Duration
+        _ writing: consuming Descriptor, _ reading: borrowing Descriptor, _ question: Question, _ expected: Int, _ patience: Duration,
+        _ greeting: Greeting?
     ) -> Answer {
         let pipe = ClosableEnd(writing)
         clinux_set_nonblocking(pipe.raw)
@@ -70,7 +83,8 @@ package enum HelperProcess {
         var current = SecretBuffer(capacity: 16384)
         var chunk = [UInt8](repeating: 0, count: 16384)
         defer { wipe(&chunk) }
-        var deadline = TimeSource.system.elapsed() + patience
+        var awaited = greeting
+        var deadline = TimeSource.system.elapsed() + (greeting?.patience ?? patience)
         while lines.count < expected {
             let left = deadline - TimeSource.system.elapsed()
             guard left > .zero else { return Answer(lines: lines, end: .silent) }
@@ -91,7 +105,11 @@ package enum HelperProcess {
             if got <= 0 { return Answer(lines: lines, end: .failed("it ended early")) }
             for index in 0..<got {
                 if chunk[index] == UInt8(ascii: "\n") {
-                    lines.append(SecretBox(current.withBytes { SecretBytes(copying: $0) }))
+                    let isGreeting = awaited.map { greeting in
+                        current.withBytes { constantTimeEqual($0, Array(greeting.line.utf8).span) }
+                    }
+                    awaited = nil
+                    if isGreeting != true { lines.append(SecretBox(current.withBytes { SecretBytes(copying: $0) })) }
                     current = SecretBuffer(capacity: 16384)
                     deadline = TimeSource.system.elapsed() + patience
                 } else {

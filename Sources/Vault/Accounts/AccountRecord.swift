@@ -41,7 +41,11 @@ package struct AccountRecord: Sendable, Equatable {
     /// Keyed fingerprint of the refresh token that the provider refused for good: no second request with it.
     package var refusedFingerprint: String?
     /// Before this moment an automatic refresh does not ask again: the server said so, or did not answer well.
-    package var retryAt: Timestamp?
+    package var retryAt: Timestamp? {
+        didSet { if retryAt == nil { isRateLimited = false } }
+    }
+    /// It pauses because the server was asked too often.
+    package var isRateLimited: Bool
     /// How often in a row a refresh came to nothing.
     package var retryCount: Int
     package let createdAt: Timestamp
@@ -61,6 +65,7 @@ package struct AccountRecord: Sendable, Equatable {
         scopes = []
         refreshable = false
         insecure = false
+        isRateLimited = false
         status = .active
         retryCount = 0
         generation = 0
@@ -101,6 +106,7 @@ extension AccountRecord {
         statusReason = try reader.optionalText("statusReason")
         refusedFingerprint = try reader.optionalText("refusedFingerprint")
         retryAt = try reader.optionalTime("retryAt")
+        isRateLimited = try reader.flag("rateLimited")
         retryCount = try reader.optionalCount("retryCount") ?? 0
         guard let created = try reader.optionalTime("createdAt") else { throw reader.problem("createdAt", "is missing") }
         createdAt = created
@@ -130,6 +136,7 @@ extension AccountRecord {
             "lastRefreshAt": .optional(lastRefreshAt?.description), "generation": .number(JSONNumber(generation)),
         ]
         object["reference"] = reference?.json
+        if isRateLimited { object["rateLimited"] = true }
         for member in unknown.members { object[member.name] = member.value }
         return .object(object)
     }

@@ -11,4 +11,43 @@ extension Metadata {
         }
         return shown
     }
+
+    /// Accounts with a RESULT that the next token commits.
+    func pendingCommits(_ paths: VaultPaths) -> [AccountRecord] {
+        accounts.filter { !$0.holdsTokensOfAnother && RotationJournal.hasRecord(paths, $0.id) }
+    }
+
+    /// Accounts with a RESULT that nobody will ever commit: the tokens in it are somebody else's.
+    func keptAside(_ paths: VaultPaths) -> [AccountRecord] {
+        accounts.filter { $0.holdsTokensOfAnother && RotationJournal.hasRecord(paths, $0.id) }
+    }
+}
+
+extension AccountRecord {
+    /// The refresh was answered with the tokens of another account; only a login or a logout ends that.
+    fileprivate var holdsTokensOfAnother: Bool { status == .needsLogin && statusReason == AccountRecord.identityMismatch }
+
+    /// The `statusReason` of such an account.
+    package static let identityMismatch = "identity_mismatch"
+
+    /// The command that ends it.
+    var loginCommand: String { "ai-usage-agent auth login \(provider)" }
+}
+
+extension VaultError {
+    /// Why the vault as a whole is left alone while a RESULT waits; nil where none does.
+    static func pending(_ metadata: Metadata, _ paths: VaultPaths) -> VaultError? {
+        let pending = metadata.pendingCommits(paths)
+        if let first = pending.first {
+            return VaultError(
+                .pendingCommit, "\(pending.count) refresh waits in the journal",
+                remedy: "commit it first: ai-usage-agent token \(first.provider) --account \(first.id)")
+        }
+        guard let aside = metadata.keptAside(paths).first else { return nil }
+        return VaultError(
+            .pendingCommit,
+            "the journal holds tokens of another account, with which the refresh of \(aside.displayName) (\(aside.provider)) was answered",
+            remedy: "log in to \(aside.displayName) again: \(aside.loginCommand), or forget it: "
+                + "ai-usage-agent auth logout \(aside.provider) --account \(aside.id)")
+    }
 }

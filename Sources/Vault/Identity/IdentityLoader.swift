@@ -82,7 +82,7 @@ struct IdentityLoader: Sendable {
     }
 
     func readKeyring(_ recipient: AgeRecipient) async throws(VaultError) -> AgeIdentity {
-        let remedy = "restore the keyring from a backup: it holds the only key to the vault"
+        let remedy = "restore the keyring from a backup: it holds the only key to the vault; \(paths.startingOver)"
         var request = KeyringRequestWriter(unlock: sources.mayAskPerson)
         request.add(.get, ref: IdentityLoader.reference(recipient))
         let answers = await sources.keyring.ask(request, mayAskPerson: sources.mayAskPerson)
@@ -127,7 +127,10 @@ struct IdentityLoader: Sendable {
             throw VaultError(error)
         }
         do throws(AgeError) { return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) } } catch {
-            throw VaultError(.corrupt, "the credential \(path) is no age identity file: \(error.detail)")
+            throw VaultError(
+                .corrupt, "the credential \(path) is no age identity file: \(error.detail)",
+                remedy: "encrypt the vault's key file anew: systemd-creds encrypt --name=\(VaultSources.credentialName) identity.txt "
+                    + "/etc/credstore.encrypted/\(VaultSources.credentialName)")
         }
     }
 
@@ -151,12 +154,14 @@ struct IdentityLoader: Sendable {
             if error.kind == .notFound {
                 throw VaultError(
                     .unavailable, "the key file \(path) is missing",
-                    remedy: "put it back (it is the only key to the vault); ai-usage-agent vault status shows where it belongs")
+                    remedy: "put it back (it is the only key to the vault); \(paths.startingOver)")
             }
             throw VaultError(error)
         }
         do throws(AgeError) { return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) } } catch {
-            throw VaultError(.corrupt, "the key file \(path) is no age identity file: \(error.detail)")
+            throw VaultError(
+                .corrupt, "the key file \(path) is no age identity file: \(error.detail)",
+                remedy: "restore \(path) from a backup (it is the only key to the vault); \(paths.startingOver)")
         }
     }
 
@@ -205,13 +210,16 @@ struct IdentityLoader: Sendable {
         let sealed: SecretBytes
         do throws(FileError) { sealed = try PrivateDirectory.open(paths.data).read(name, limit: 65536) } catch {
             if error.kind == .notFound {
-                throw VaultError(.unavailable, "\(path) is missing", remedy: "restore it from a backup; it holds the only key to the vault")
+                throw VaultError(
+                    .unavailable, "\(path) is missing",
+                    remedy: "restore it from a backup (it holds the only key to the vault); \(paths.startingOver)")
             }
             throw VaultError(error)
         }
         let workFactor: Int?
         do throws(AgeError) { workFactor = try sealed.withBytes { (bytes) throws(AgeError) in try AgeFile.workFactor(of: bytes) } } catch {
-            throw VaultError(.corrupt, "\(path) is no age file: \(error.detail)")
+            throw VaultError(
+                .corrupt, "\(path) is no age file: \(error.detail)", remedy: "restore \(path) from a backup; \(paths.startingOver)")
         }
         guard let workFactor, IdentityLoader.acceptedWorkFactors.contains(workFactor) else {
             throw VaultError(

@@ -32,11 +32,20 @@ package struct PassphraseReader: Sendable {
     ///
     /// - Throws: `locked` when there is nobody to ask, `unavailable` when the source fails.
     package func read(_ question: String = "Passphrase of the vault: ") async throws(VaultError) -> SecretBytes {
+        try await read(question, isNew: false)
+    }
+
+    private func read(_ question: String, isNew: Bool) async throws(VaultError) -> SecretBytes {
         switch source {
         case .terminal:
             let box = await onOwnThread { SecretBox(Terminal.askSecret(question)) }
             guard let passphrase = box.take() else {
                 let isVault = option == "--passphrase-fd"
+                if isNew {
+                    throw VaultError(
+                        .locked, "a new passphrase is needed, and there is no terminal to ask for it",
+                        remedy: "give it with \(option) 3 3<file" + (isVault ? ", --passphrase-command or --pinentry" : ""))
+                }
                 throw VaultError(
                     .locked,
                     isVault
@@ -53,7 +62,8 @@ package struct PassphraseReader: Sendable {
                 throw VaultError(
                     .unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: \(option) 3 3<file")
             }
-            return try checked(content, "descriptor \(descriptor)")
+            return try checked(
+                content, "descriptor \(descriptor)", remedy: "write the passphrase to what stands behind it: \(option) 3 3<file")
         case .command(let arguments):
             let output: SecretBytes
             do throws(ChildProcess.Failure) {
@@ -62,7 +72,7 @@ package struct PassphraseReader: Sendable {
                 throw VaultError(
                     .unavailable, "the passphrase command failed: \(error)", remedy: "run it by hand: \(arguments.joined(separator: " "))")
             }
-            return try checked(output, "the passphrase command")
+            return try checked(output, "the passphrase command", remedy: "run it by hand: \(arguments.joined(separator: " "))")
         case .pinentry(let program):
             return try await Pinentry(program: program, environment: environment).read(question)
         }
@@ -79,7 +89,8 @@ package struct PassphraseReader: Sendable {
         let least = PassphraseReader.minimumLength
         switch source {
         case .terminal:
-            passphrase = try await read("New passphrase of the \(what) (at least \(least) characters; empty: six random words): ")
+            passphrase = try await read(
+                "New passphrase of the \(what) (at least \(least) characters; empty: six random words): ", isNew: true)
             if passphrase.isEmpty { return try await generate(what) }
             isTypedOnce = true
         case .pinentry(let program):
@@ -91,7 +102,9 @@ package struct PassphraseReader: Sendable {
         }
         let length = passphrase.withBytes { bytes in bytes.indices.count { bytes[$0] & 0xC0 != 0x80 } }
         guard length >= least else {
-            throw VaultError(.usage, "the passphrase has \(length) characters; at least \(least) are needed")
+            throw VaultError(
+                .usage, "the passphrase has \(length) characters; at least \(least) are needed",
+                remedy: "give a longer one; this makes one: openssl rand -base64 18")
         }
         if isTypedOnce {
             let again = try await read("The same once more: ")
@@ -110,14 +123,14 @@ package struct PassphraseReader: Sendable {
     }
 
     /// Drops one trailing newline, which `echo` and editors add.
-    private func checked(_ content: consuming SecretBytes, _ name: String) throws(VaultError) -> SecretBytes {
+    private func checked(_ content: consuming SecretBytes, _ name: String, remedy: String) throws(VaultError) -> SecretBytes {
         let trimmed = content.withBytes { bytes in
             var end = bytes.count
             if end > 0, bytes[end - 1] == UInt8(ascii: "\n") { end -= 1 }
             if end > 0, end < bytes.count, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
             return SecretBytes(copying: bytes.extracting(first: end))
         }
-        guard !trimmed.isEmpty else { throw VaultError(.unavailable, "\(name) gives an empty passphrase") }
+        guard !trimmed.isEmpty else { throw VaultError(.unavailable, "\(name) gives an empty passphrase", remedy: remedy) }
         return trimmed
     }
 }

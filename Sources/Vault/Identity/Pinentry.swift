@@ -71,7 +71,9 @@ package struct Pinentry: Sendable {
             if refusal == nil || code & 0xFFFF == Pinentry.cancelled {
                 throw VaultError(.locked, "no passphrase was given", remedy: "run the command again; nothing was changed")
             }
-            throw VaultError(.unavailable, "\(program) failed: \(TerminalText.escape(refusal ?? ""))")
+            throw VaultError(
+                .unavailable, "\(program) failed: \(TerminalText.escape(refusal ?? ""))",
+                remedy: "try it by hand: echo GETPIN | \(program); or do without it: --passphrase-fd 3 3<file")
         }
     }
 

@@ -1,7 +1,8 @@
 package import KeyringProtocol
 package import Platform
 
-/// Asks the helper program, which is the only one that loads libsecret, and never waits longer than three seconds for it.
+/// Asks the helper program, which is the only one that loads libsecret, and never waits longer than three seconds for the
+/// service behind it. What the helper takes to start, and the waiting for its turn, is not counted as the service's silence.
 ///
 /// After a silence it is not asked again for a minute: the Secret Service of a desktop that is logging out answers nobody.
 package actor KeyringHelper {
@@ -9,6 +10,8 @@ package actor KeyringHelper {
     struct Patience: Sendable {
         var answer = Duration.seconds(3)
         var person = Duration.seconds(120)
+        /// For the helper to say that it runs.
+        var start = Duration.seconds(10)
     }
 
     static let breaker = Duration.seconds(60)
@@ -17,14 +20,20 @@ package actor KeyringHelper {
     private let environment: [String: String]
     private let time: TimeSource
     private let patience: Patience
+    private let slots: HelperSlots
     private var brokenUntil: Duration?
 
-    /// - Parameter program: nil when no helper was found beside the program.
-    package init(program: String?, environment: ProcessEnvironment, time: TimeSource) {
-        self.init(program: program, environment: environment, time: time, patience: Patience())
+    /// - Parameters:
+    ///   - program: nil when no helper was found beside the program.
+    ///   - locks: the directory in which helpers of all processes take turns; nil where nobody else is to be expected.
+    package init(program: String?, environment: ProcessEnvironment, time: TimeSource, locks: String? = nil) {
+        self.init(program: program, environment: environment, time: time, patience: Patience(), slots: HelperSlots(locks))
     }
 
-    init(program: String?, environment: ProcessEnvironment, time: TimeSource, patience: Patience) {
+    init(
+        program: String?, environment: ProcessEnvironment, time: TimeSource, patience: Patience, slots: HelperSlots = HelperSlots(nil)
+    ) {
+        self.slots = slots
         self.program = program
         self.time = time
         self.patience = patience
@@ -46,12 +55,22 @@ package actor KeyringHelper {
         return [directory + "/../libexec/ai-usage-agent/ai-usage-keyring", directory + "/ai-usage-keyring"]
     }
 
-    private static var whyNone: String {
-        guard let found = candidates.first(where: { TrustedProgram.isThere($0) }) else {
-            return "the helper ai-usage-keyring is not installed beside ai-usage-agent"
+    private static var noHelper: KeyringReply {
+        if let found = candidates.first(where: { TrustedProgram.isThere($0) }) {
+            return KeyringReply(
+                .unavailable, why: "the helper \(found) is not started: it must be a program of yours or root's that nobody else may write",
+                isNobodyThere: true, remedy: "install it anew (make install, or the package), or if it is the right one: chmod 755 \(found)"
+            )
         }
-        return "the helper \(found) is not started: it must be a program of yours or root's that nobody else may write"
+        let place = ProcessEnvironment.programDirectory.map { " as \($0)/ai-usage-keyring" } ?? ""
+        return KeyringReply(
+            .unavailable, why: "the helper ai-usage-keyring is not installed beside ai-usage-agent", isNobodyThere: true,
+            remedy: "install the helper ai-usage-keyring\(place): make install in the source folder, or the whole package again")
     }
+
+    private static let notUnlocked =
+        "no dialog appeared, or it was dismissed: run the command again inside the desktop session, or unlock the keyring in its own "
+        + "program (seahorse, kwalletmanager); where there is no desktop: gnome-keyring-daemon --unlock"
 
     /// One batch of operations.
     ///
@@ -72,20 +91,28 @@ package actor KeyringHelper {
         var request = KeyringRequestWriter(unlock: true)
         request.add(.state)
         guard let answer = await send(request, patience.person, toPerson: true).first, answer.reply.result != .done else { return nil }
-        return answer
+        guard answer.reply.result == .locked else { return answer }
+        return KeyringAnswer(KeyringReply(.locked, why: answer.reply.why, remedy: KeyringHelper.notUnlocked))
     }
 
     private func send(_ request: consuming KeyringRequestWriter, _ patience: Duration, toPerson: Bool = false) async -> [KeyringAnswer] {
         let count = request.count
         guard let program else {
-            return [KeyringAnswer(KeyringReply(.unavailable, why: KeyringHelper.whyNone, isNobodyThere: true))]
+            return [KeyringAnswer(KeyringHelper.noHelper)]
         }
         if let brokenUntil, time.elapsed() < brokenUntil {
             return [KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service was silent less than a minute ago"))]
         }
+        // Who waits for a person must not keep the others from asking.
+        let turn = await toPerson ? HelperSlots.Turn.free : slots.take()
+        guard turn.isGranted else {
+            let why = "other commands have kept it busy for \(HelperSlots.patience.components.seconds) s"
+            return [KeyringAnswer(KeyringReply(.timeout, why: why))]
+        }
+        defer { extendLifetime(turn) }
         let answer = await HelperProcess.ask(
-            [program], environment: environment, input: request.finish(), expected: count,
-            patience: patience)
+            [program], environment: environment, input: request.finish(), expected: count, patience: patience,
+            greeting: HelperProcess.Greeting(KeyringReply.greeting, patience: self.patience.start))
         var replies: [KeyringAnswer] = []
         for box in answer.lines {
             if let line = box.take(), let reply = KeyringReply(line) {
@@ -134,15 +161,20 @@ extension VaultError {
                 case .move: "ai-usage-agent vault migrate --to keyring --unlock"
                 }
             return VaultError(
-                .locked, "the desktop keyring is locked", remedy: "\(command), or unlock it in your desktop's keyring program")
+                .locked, "the desktop keyring is locked",
+                remedy: reply.remedy ?? "\(command), or unlock it in your desktop's keyring program")
         case .timeout:
             return VaultError(
                 .unavailable, "the desktop keyring does not answer: \(reply.why ?? "timeout")",
                 remedy: "restart the keyring service (or log in to the desktop again), "
                     + next(use, "then try it: ai-usage-agent vault unlock; nothing was lost"))
         default:
+            let message = "the desktop keyring cannot be reached: \(TerminalText.escape(reply.why ?? "no reason given"))"
+            if let remedy = reply.remedy {
+                return VaultError(.unavailable, message, remedy: use == .vault ? remedy : remedy + "; " + next(use, ""))
+            }
             return VaultError(
-                .unavailable, "the desktop keyring cannot be reached: \(TerminalText.escape(reply.why ?? "no reason given"))",
+                .unavailable, message,
                 remedy: "run the command inside the desktop session, "
                     + next(use, "and there, to do without the keyring: ai-usage-agent vault migrate --to file --identity key-file"))
         }

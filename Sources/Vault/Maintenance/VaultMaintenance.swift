@@ -29,12 +29,7 @@ package struct VaultMaintenance: Sendable {
         try open.checkCurrent()
         let metadata = try vault.metadataStore.read()
         guard let record = metadata.vault else { throw VaultError.superseded(paths) }
-        let pending = metadata.accounts.filter { RotationJournal.hasRecord(paths, $0.id) }
-        if let first = pending.first {
-            throw VaultError(
-                .pendingCommit, "\(pending.count) refresh waits in the journal",
-                remedy: "commit it first: ai-usage-agent token \(first.provider) --account \(first.id)")
-        }
+        if let pending = VaultError.pending(metadata, paths) { throw pending }
         return try await body(record, locks)
     }
 

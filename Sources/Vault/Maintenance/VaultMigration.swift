@@ -135,7 +135,11 @@ extension VaultMaintenance {
             }
             return (record.identitySource, record.keyFile)
         case .keyring:
-            guard target == .keyring else { throw VaultError(.usage, "a file vault with its key in the keyring would need both") }
+            guard target == .keyring else {
+                throw VaultError(
+                    .usage, "a file vault with its key in the keyring would need both",
+                    remedy: "ai-usage-agent vault migrate --to file --identity key-file")
+            }
             try await loader.storeInKeyring(open.keys.identity, for: .move)
             return (.keyring, nil)
         case .keyFile(let path):

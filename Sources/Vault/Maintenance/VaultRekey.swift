@@ -45,6 +45,7 @@ package struct VaultRekey: Sendable {
             let target = try keyFileTarget(record)
             let bundles = try await open.backend.getAll()
             if let suspicion = try open.suspicion(store: bundles.map { $0.bundle.facts }) { throw suspicion }
+            try maintenance.refuseUnresolved(bundles)
             try RekeyRemains(sources: sources, time: maintenance.vault.time).settle(open.keys, locks.data, fromWaiting: open.fromWaiting)
 
             let identity = AgeIdentity.generate()

@@ -54,7 +54,9 @@ package struct ExportReader: Sendable {
     private func decrypt(_ file: borrowing SecretBytes, _ keys: VaultKeys) async throws(VaultError) -> SecretBytes {
         let workFactor: Int?
         do throws(AgeError) { workFactor = try file.withBytes { (bytes) throws(AgeError) in try AgeFile.workFactor(of: bytes) } } catch {
-            throw VaultError(.foreign, "the file is no age file: \(error.detail)")
+            throw VaultError(
+                .foreign, "the file is no age file: \(error.detail)",
+                remedy: "take the one that was written by: ai-usage-agent vault export --output accounts.age")
         }
         guard workFactor != nil else { return try openWithIdentity(file, keys) }
         let given = try await passphrase.read("Passphrase of the export: ")
@@ -87,7 +89,11 @@ package struct ExportReader: Sendable {
         do throws(AgeError) {
             return try file.withBytes { (bytes) throws(AgeError) in try AgeFile.open(bytes, identity: identity) }
         } catch {
-            if error.failureClass == .noMatch { throw VaultError(.foreign, "\(identityFile) does not open the export") }
+            if error.failureClass == .noMatch {
+                throw VaultError(
+                    .foreign, "\(identityFile) does not open the export",
+                    remedy: "name the identity it was made for; whose this one is: age-keygen -y \(identityFile)")
+            }
             throw VaultError(.corrupt, "the export is damaged: \(error.detail)")
         }
     }

@@ -16,13 +16,16 @@ extension VaultMaintenance {
         package let accounts: [BundleFacts]
         /// Why its tokens may be of no use, or harm: the vault is an older copy, or another machine's. Nil if it is neither.
         package let warning: String?
+        /// Of them those whose refresh token may be spent: the answer to a refresh was lost.
+        package let unresolved: [BundleFacts]
     }
 
     /// - Throws: `pendingCommit` while a refresh waits in the journal: the token in the store is spent then.
     package func export(to target: ExportTarget) async throws(VaultError) -> Exported {
-        let (bundles, suspicion) = try await exclusively { (_, _) async throws(VaultError) -> ([BundleBox], VaultError?) in
+        let (bundles, suspicion, unresolved) = try await exclusively {
+            (_, _) async throws(VaultError) -> ([BundleBox], VaultError?, [BundleFacts]) in
             let bundles = try await open.backend.getAll()
-            return (bundles, try open.suspicion(store: bundles.map { $0.bundle.facts }))
+            return (bundles, try open.suspicion(store: bundles.map { $0.bundle.facts }), try self.unresolved(bundles))
         }
         let salt = Hex.encode(Random.bytes(16).span)
         var writer = SecretJSONWriter(capacity: 32768)
@@ -46,6 +49,7 @@ extension VaultMaintenance {
             guard let passphrase = box.take() else { throw VaultError(.locked, "no passphrase was given") }
             file = try await IdentityFiles.seal(padded.finish(), passphrase)
         }
-        return Exported(file: file, accounts: bundles.map { $0.bundle.facts }, warning: suspicion?.message)
+        return Exported(
+            file: file, accounts: bundles.map { $0.bundle.facts }, warning: suspicion?.message, unresolved: unresolved)
     }
 }

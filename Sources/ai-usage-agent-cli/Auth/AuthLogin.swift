@@ -64,7 +64,11 @@ struct AuthLogin: AsyncParsableCommand {
         if dryRun { return try await showDryRun(client, context) }
 
         // The vault first: a login that cannot be stored would be thrown away after the person did the work.
-        try await VaultChoice(context).ensureOpen()
+        do throws(CommandFailure) { try await VaultChoice(context).ensureOpen() } catch {
+            var failure = error
+            failure.provider = name
+            throw failure
+        }
         let prepared = client
         let complete = try await attempt(name) { () async throws(OAuthError) in
             try await Discovery(http: context.service.http).complete(

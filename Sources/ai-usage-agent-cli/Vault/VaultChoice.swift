@@ -94,6 +94,9 @@ struct VaultChoice {
         return sources[0]
     }
 
+    /// Somebody who mistypes is asked again; somebody who leans on a key is not asked for ever.
+    private static let mostQuestions = 3
+
     private func ask() async throws(CommandFailure) -> IdentitySource {
         let hasPerson = Terminal.hasForeground && Terminal.isTerminal(.input)
         if hasPerson {
@@ -103,11 +106,16 @@ struct VaultChoice {
                   2  a key file: \(context.paths.defaultKeyFile)
                 Choose [1]:\u{20}
                 """
-            switch await onOwnThread({ Terminal.ask(question) }) {
-            case "", "1": return .passphrase
-            case "2": return .keyFile
-            default: throw CommandFailure.usage("nothing was chosen; no vault was made")
+            for _ in 0..<VaultChoice.mostQuestions {
+                guard let answer = await onOwnThread({ Terminal.ask(question) }) else { break }
+                switch answer {
+                case "", "1": return .passphrase
+                case "2": return .keyFile
+                default: Terminal.write("Type 1 or 2.\n", to: .error)
+                }
             }
+            throw CommandFailure.usage(
+                "nothing was chosen; no vault was made", remedy: "ai-usage-agent vault init --backend file --identity key-file")
         }
         throw CommandFailure(
             code: "vault_missing", message: "there is no vault yet, nobody chose what opens it, and there is no terminal to ask",

@@ -34,6 +34,11 @@ struct VaultExportCommand: AsyncParsableCommand {
         let maintenance = try await attemptVault { () async throws(VaultError) in try await VaultMaintenance(context.service.vault) }
         let target = try await target(context)
         let exported = try await attemptVault { () async throws(VaultError) in try await maintenance.export(to: target) }
+        for facts in exported.unresolved {
+            context.output.note(
+                "warning: the answer to a refresh of \(facts.displayName) (\(facts.provider)) was lost; the token in this export may be spent. "
+                    + "Settle it and export again: \(facts.settlingCommand)")
+        }
         let isText = armor || (output == nil && Terminal.isTerminal(.output))
         let bytes = isText ? AgeFile.armor(exported.file.span) : exported.file
         let what = "\(exported.accounts.count) account\(exported.accounts.count == 1 ? "" : "s")"

@@ -25,7 +25,9 @@ struct VaultImportCommand: AsyncParsableCommand {
         let context = try CommandContext(global, passphrase)
         let content: SecretBytes
         do throws(FileError) { content = try PersonsFile.read(file, limit: ExportReader.limit) } catch {
-            throw CommandFailure(code: "usage_error", message: error.description, remedy: nil, exitCode: 64)
+            throw CommandFailure(
+                code: "usage_error", message: error.description,
+                remedy: "name the file that was written by: ai-usage-agent vault export --output accounts.age", exitCode: 64)
         }
         let box = SecretBox(content)
         try await VaultChoice(context).ensureOpen()

@@ -85,7 +85,9 @@ struct PassphraseTests {
     func nobodyChose() async throws {
         try await Scene.with(start: .empty) { scene in
             let refusal = Refusal(4, "vault_missing", "ai-usage-agent vault init --backend file --identity key-file")
-            refusal.check(try await scene.run("auth", "login", "codex", "--no-open", "--json"))
+            let outcome = try await scene.run("auth", "login", "codex", "--no-open", "--json")
+            refusal.check(outcome)
+            #expect(outcome.json["error"]["provider"] == "codex")
             refusal.checkText(try await scene.run("auth", "login", "codex", "--no-open"))
             #expect(!scene.home.exists(scene.home.metadataFile) && !scene.home.exists(scene.home.keyFile))
             #expect(try await scene.provider.statistics()["tokenRequests"] == 0)

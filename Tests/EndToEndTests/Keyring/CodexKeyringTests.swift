@@ -31,7 +31,7 @@ struct CodexKeyringTests {
                 try #require(Program.keyringHelper), [], environment: session.bus.environment,
                 input: .bytes(Array(#"{"version":1,"unlock":false,"requests":[\#(requests.joined(separator: ","))]}"#.utf8))
             ).finish()
-            let lines = answer.text.split(separator: "\n").map(String.init)
+            let lines = answer.text.split(separator: "\n").dropFirst().map(String.init)
             try #require(lines.count == 2, "\(answer)")
             #expect(lines[0].contains(#""result":"unavailable""#) && !lines[0].contains("password"), "\(answer)")
             #expect(lines[1].contains(#""result":"found""#) && lines[1].contains("a login"), "\(answer)")

@@ -39,7 +39,8 @@ struct KeyringUnlockTests {
                 .enumerated()
             {
                 let outcome = try await scene.run(command + ["--json"])
-                Refusal(4, "vault_locked", "the desktop keyring is locked", "ai-usage-agent vault unlock").check(outcome)
+                Refusal(4, "vault_locked", "the desktop keyring is locked", "no dialog appeared, or it was dismissed").check(outcome)
+                #expect(!outcome.complaint.contains("ai-usage-agent vault unlock"), "no way round in a circle: \(outcome)")
                 #expect(try await keyring.count("Prompt") == number + 1, "\(outcome)")
             }
             try await keyring.heal()

@@ -5,10 +5,10 @@ import Testing
 @Suite("The browser that a login opens")
 struct BrowserTests {
     /// A program that writes down its arguments and its environment, one file each.
-    private func recorder(_ scene: Scene) throws -> String {
+    private func recorder(_ scene: Scene) async throws -> String {
         let path = scene.home.path + "/browser"
         let text = "#!/bin/sh\nenv > \(path).environment\nprintf '%s\\n' \"$@\" > \(path).new\nmv \(path).new \(path).arguments\n"
-        try scene.home.write(Array(text.utf8), to: path, mode: 0o700)
+        try await Executable.write(text, to: path, mode: 0o700)
         return path
     }
 
@@ -19,7 +19,7 @@ struct BrowserTests {
         async throws
     {
         try await Scene.with(start: .vault) { scene in
-            let program = try recorder(scene)
+            let program = try await recorder(scene)
             scene.variables.withLock {
                 $0 = ["BROWSER": browser.replacing("PROGRAM", with: program), "AI_USAGE_AGENT_CODEX_TOKEN": "at-of-the-environment"]
             }

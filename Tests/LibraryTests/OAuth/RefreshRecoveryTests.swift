@@ -96,6 +96,40 @@ struct RefreshRecoveryTests {
         #expect(await house.server.count == 0)
     }
 
+    @Test("A RESULT that the store holds already, while auth.json does not, is written once more and costs no request")
+    func resultIsStored() async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        try await house.leaveResult(account, generation: 2, access: "at-2", refresh: "rt-2", spent: "rt-1")
+        // Killed between the two stores: the secrets have it.
+        let open = try await house.vault.open()
+        let result = try #require(try open.journal.read(account.id))
+        _ = try await open.backend.put(result.bundle)
+        #expect(try house.record(account)?.generation == 1)
+
+        let other = try house.neighbour()
+        #expect(try await other.token(account).text == "at-2")
+        let record = try #require(try house.record(account))
+        #expect(record.generation == 2 && record.expiresAt == house.clock.now + 3600 && record.status == .active, "\(record)")
+        #expect(try await house.isPending(account) == false)
+        #expect(try await house.stored(account) == .init(access: "at-2", refresh: "rt-2", generation: 2))
+        #expect(await house.server.count == 0)
+    }
+
+    @Test("Plan and e-mail address follow a refresh, in the store and in auth.json")
+    func facts() async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        #expect(account.email == "ada@example.org" && account.plan == nil)
+        let next = OAuthTokens.jwt(["sub": "ada", "email": "ada@new.example", "plan": "pro"])
+        await house.server.expect(.reply(200, OAuthTokens.answer(next, "rt-2")))
+        _ = try await house.token(account, client: VaultHouse.client(reader: PlanReader()))
+        let record = try #require(try house.record(account))
+        #expect(record.email == "ada@new.example" && record.plan == "pro", "\(record)")
+        let facts = try await house.facts(account)
+        #expect(facts?.email == "ada@new.example" && facts?.plan == "pro")
+    }
+
     @Test("A RESULT that the store has overtaken is cleared", arguments: [1, 0])
     func resultIsOld(_ generation: Int) async throws {
         let house = try await VaultHouse()
@@ -199,5 +233,16 @@ struct RefreshRecoveryTests {
         } catch let failure { error = failure }
         #expect(error?.code == .vault(.busy))
         #expect(await house.server.count == 0)
+    }
+}
+
+/// Says more than the account key.
+private struct PlanReader: IdentityReading {
+    func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
+        guard let claims = accessToken ?? idToken, let key = claims["sub"].string else { return nil }
+        var identity = AccountIdentity(accountKey: key)
+        identity.email = claims["email"].string
+        identity.plan = claims["plan"].string
+        return identity
     }
 }

@@ -45,13 +45,13 @@ struct VaultHouse {
 
     // MARK: what a test does
 
-    static func client(_ change: (inout OAuthClient) -> Void = { _ in }) -> OAuthClient {
+    static func client(reader: any IdentityReading = SubjectReader(), _ change: (inout OAuthClient) -> Void = { _ in }) -> OAuthClient {
         var endpoints = ServerEndpoints(
             authorization: WebAddress("https://id.example.org/authorize")!, token: WebAddress("https://id.example.org/token")!)
         endpoints.usage = WebAddress("https://id.example.org/usage")
         var client = OAuthClient(
             provider: "acme", clientId: "cli", scopes: ["openid", "offline_access"], issuer: issuer, endpoints: endpoints,
-            redirect: RedirectRule(host: "127.0.0.1", path: "/callback", ports: []), identityReader: SubjectReader())
+            redirect: RedirectRule(host: "127.0.0.1", path: "/callback", ports: []), identityReader: reader)
         change(&client)
         return client
     }

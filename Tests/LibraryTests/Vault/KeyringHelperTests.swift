@@ -7,15 +7,19 @@ import Testing
 
 /// The side of the helper that asks, with programs that answer badly in its place.
 struct KeyringHelperTests {
-    private static let patience = KeyringHelper.Patience(answer: .milliseconds(1000), person: .milliseconds(1500))
+    private static let patience = KeyringHelper.Patience(
+        answer: .milliseconds(1000), person: .milliseconds(1500), start: .milliseconds(3000))
 
     /// A helper that is this shell script; each start of it adds a line to `starts`.
+    ///
+    /// - Parameter greeting: how it says that it runs.
     private func withHelper(
-        _ script: String, _ clock: SteppingClock = SteppingClock(), _ body: (KeyringHelper, _ starts: () -> Int) async throws -> Void
+        _ script: String, _ clock: SteppingClock = SteppingClock(), greeting: String = "echo '\(KeyringReply.greeting)'",
+        _ body: (KeyringHelper, _ starts: () -> Int) async throws -> Void
     ) async throws {
         try await TemporaryFolder.with { folder in
             let log = folder.file("starts")
-            try await Executable.write("#!/bin/sh\nread -r request\necho x >> \(log)\n\(script)\n", to: folder.file("helper"))
+            try await Executable.write("#!/bin/sh\nread -r request\necho x >> \(log)\n\(greeting)\n\(script)\n", to: folder.file("helper"))
             let helper = KeyringHelper(
                 program: folder.file("helper"), environment: ProcessEnvironment([:]), time: clock.source, patience: Self.patience)
             try await body(helper) { folder.read("starts")?.count { $0 == UInt8(ascii: "x") } ?? 0 }
@@ -74,6 +78,52 @@ struct KeyringHelperTests {
     func progress() async throws {
         try await withHelper(#"for n in 1 2 3 4; do sleep 0.4; echo '{"result":"done"}'; done"#) { helper, _ in
             #expect(await ask(helper, count: 4) == [.done, .done, .done, .done])
+        }
+    }
+
+    @Test("What the helper takes to start is no silence of the service, and is bounded all the same")
+    func start() async throws {
+        let greeting = "sleep 1.5; echo '\(KeyringReply.greeting)'"
+        try await withHelper(#"echo '{"result":"done"}'"#, greeting: greeting) { helper, _ in #expect(await ask(helper) == [.done]) }
+        try await withHelper("exec sleep 20", greeting: greeting) { helper, _ in
+            let begun = TimeSource.system.elapsed()
+            #expect(await ask(helper) == [.timeout])
+            #expect(TimeSource.system.elapsed() - begun >= .milliseconds(2500))
+        }
+        try await withHelper("exec sleep 20", greeting: "") { helper, _ in
+            let begun = TimeSource.system.elapsed()
+            #expect(await ask(helper) == [.timeout])
+            let length = TimeSource.system.elapsed() - begun
+            #expect(length >= Self.patience.start && length < .seconds(10), "\(length)")
+        }
+    }
+
+    @Test("Not more than eight helpers run at once for one data directory, whoever starts them; every one has its turn")
+    func turns() async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.makeFolder("locks")
+            let log = folder.file("log")
+            let script = "#!/bin/sh\nread -r request\necho begin >> \(log)\nsleep 0.1\necho end >> \(log)\necho '{\"result\":\"done\"}'\n"
+            try await Executable.write(script, to: folder.file("helper"))
+            let results = await withTaskGroup(of: [KeyringResult].self) { group in
+                for _ in 0..<40 {
+                    group.addTask {
+                        // A helper of its own, as in a process of its own.
+                        let helper = KeyringHelper(
+                            program: folder.file("helper"), environment: ProcessEnvironment(["PATH": "/usr/bin:/bin"]), time: .system,
+                            locks: folder.file("locks"))
+                        return await ask(helper)
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(results.count == 40 && results.allSatisfy { $0 == [.done] }, "\(results)")
+            var (running, most) = (0, 0)
+            for line in String(decoding: folder.read("log") ?? [], as: UTF8.self).split(separator: "\n") {
+                running += line == "begin" ? 1 : -1
+                most = max(most, running)
+            }
+            #expect((2...HelperSlots.count).contains(most), "\(most)")
         }
     }
 

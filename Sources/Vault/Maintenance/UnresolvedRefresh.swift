@@ -1,0 +1,39 @@
+import Platform
+
+/// A refresh whose request was sent, or was about to be, and whose outcome nobody wrote down: an INTENT without a RESULT.
+extension VaultMaintenance {
+    /// The accounts whose stored refresh token may be spent. An INTENT of any other token means nothing.
+    func unresolved(_ bundles: [BundleBox]) throws(VaultError) -> [BundleFacts] {
+        var found: [BundleFacts] = []
+        for box in bundles {
+            let facts = box.bundle.facts
+            guard case .intent(let intent) = try open.journal.look(facts.accountId), intent.generation == facts.generation else { continue }
+            switch box.bundle.refreshToken {
+            case .some(let token): if open.keys.fingerprint(of: token) == intent.fingerprint { found.append(facts) }
+            case .none: break
+            }
+        }
+        return found
+    }
+
+    /// For a change of the keys: only the old ones can read the number of the attempt, and without it the next refresh would
+    /// be taken for a first one. The record is not written anew under the new keys: it and auth.json cannot change at one
+    /// moment, so that a crash between the two would lose it all the same.
+    ///
+    /// - Throws: `pendingCommit`.
+    func refuseUnresolved(_ bundles: [BundleBox]) throws(VaultError) {
+        guard let first = try unresolved(bundles).first else { return }
+        throw VaultError(
+            .pendingCommit,
+            "the answer to a refresh of \(first.displayName) (\(first.provider)) was lost, and only the present key can tell",
+            remedy: "settle it first: \(first.settlingCommand)")
+    }
+}
+
+extension BundleFacts {
+    /// What a person calls the account.
+    package var displayName: String { label ?? email ?? String(accountKey.prefix(40)) }
+
+    /// Asks at once, whatever the access token is still worth.
+    package var settlingCommand: String { "ai-usage-agent auth refresh \(provider) --account \(accountId)" }
+}
