@@ -20,7 +20,8 @@ package enum PortHolder {
 
     private static func process(holding inode: String) -> String? {
         guard let proc = try? PrivateDirectory.listing("/proc") else { return nil }
-        for entry in proc where entry.allSatisfy(\.isNumber) {
+        // The oldest: what it has started may hold a copy of the descriptor, and is not what has to be stopped.
+        for entry in proc.compactMap({ Int($0) }).sorted() {
             guard let descriptors = try? PrivateDirectory.listing("/proc/\(entry)/fd") else { continue }
             for descriptor in descriptors where link("/proc/\(entry)/fd/\(descriptor)") == "socket:[\(inode)]" {
                 let name = readText("/proc/\(entry)/comm")?.split(separator: "\n").first.map(String.init) ?? "a program"
