@@ -1,10 +1,8 @@
 import Agent
 import ArgumentParser
-import Logging
 import OAuth
 import Platform
 import Providers
-import Vault
 
 struct ExecCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,40 +18,24 @@ struct ExecCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
-    @Option(
-        name: .customLong("min-ttl"), parsing: .unconditional,
-        help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
-    var minTtl: Int?
+    @OptionGroup var options: TokenOptions
     @Argument(parsing: .postTerminator, help: "Behind --, the program and its arguments.") var command: [String] = []
 
     func validate() throws {
         if command.isEmpty { throw ValidationError("name the program behind --: ai-usage-agent exec codex -- PROGRAM …") }
-        if let minTtl, minTtl < 0 { throw ValidationError("--min-ttl must not be negative") }
     }
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)
-        let name = ProviderCatalog.canonical(provider)
+        let name = ProviderCatalog.canonical(options.provider)
         let found = try await attempt(name) { () throws(OAuthError) in try context.service.catalog.provider(name) }
         guard let variable = found.tokenVariable else {
             throw CommandFailure(
                 code: "config_invalid", message: "no variable is known in which a program would look for a token of \(name)",
                 remedy: "name it: providers.\(name).env in config.json", exitCode: 78, provider: name)
         }
-        let account = try await attempt(name, account: selection.account) { () throws(OAuthError) in
-            try context.service.account(name, named: selection.account)
-        }
-        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in
-            try await context.service.token(account, .live(minimum: minTtl))
-        }
-        if let warning = held.warning { context.output.note("warning: " + warning) }
-        if selection.account != nil {
-            do throws(OAuthError) { try await context.service.noteUse(of: account) } catch {
-                context.logger.warning("lastUsedAt was not written: \(error)")
-            }
-        }
+        let (account, held) = try await context.token(of: name, account: options.selection.account, minimum: options.minTtl)
+        if options.selection.account != nil { await context.noteUse(of: account) }
         let failure = ProcessReplacement.run(
             command, environment: context.childEnvironment, variable: variable, secret: held.accessToken)
         // As env(1) and the shells do.

@@ -48,6 +48,20 @@ struct AccountOption: ParsableArguments {
     var account: String?
 }
 
+/// Which token: what `token` and `exec` have in common.
+struct TokenOptions: ParsableArguments {
+    @OptionGroup var selection: AccountOption
+    @Argument(help: "The provider.") var provider: String
+    @Option(
+        name: .customLong("min-ttl"), parsing: .unconditional,
+        help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
+    var minTtl: Int?
+
+    func validate() throws {
+        if let minTtl, minTtl < 0 { throw ValidationError("--min-ttl must not be negative") }
+    }
+}
+
 /// What the options that most commands have come to, apart from how they were read.
 struct CommandSettings: Sendable {
     var json = false

@@ -13,22 +13,16 @@ struct TokenCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
-    @Option(
-        name: .customLong("min-ttl"), parsing: .unconditional,
-        help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))
-    var minTtl: Int?
+    @OptionGroup var options: TokenOptions
     @Flag(help: "Print a whole header line: Authorization: Bearer …") var header = false
 
     func validate() throws {
         if header, global.json { throw ValidationError("give either --header or --json") }
-        if let minTtl, minTtl < 0 { throw ValidationError("--min-ttl must not be negative") }
     }
 
     func run() async throws {
         try await TokenRequest(
-            provider: provider, account: selection.account, minimum: minTtl, isHeader: header,
+            provider: options.provider, account: options.selection.account, minimum: options.minTtl, isHeader: header,
             settings: CommandSettings(global, passphrase)
         ).serve()
     }
@@ -46,13 +40,7 @@ struct TokenRequest: Sendable {
     func serve() async throws(CommandFailure) {
         let context = try CommandContext(settings)
         let name = ProviderCatalog.canonical(provider)
-        let account = try await attempt(name, account: self.account) { () throws(OAuthError) in
-            try context.service.account(name, named: self.account)
-        }
-        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in
-            try await context.service.token(account, .live(minimum: minimum))
-        }
-        if let warning = held.warning { context.output.note("warning: " + warning) }
+        let (account, held) = try await context.token(of: name, account: self.account, minimum: minimum)
         // Written from protected memory; the token never becomes a String.
         let isWritten: Bool
         if settings.json {
@@ -71,11 +59,25 @@ struct TokenRequest: Sendable {
             isWritten = held.accessToken.withBytes { Terminal.write($0, to: .output) }
         }
         if !isWritten || !Terminal.write("\n", to: .output) { Output.failed() }
-        if self.account != nil {
-            // A note that cannot be written must not cost the caller a token that is already out.
-            do throws(OAuthError) { try await context.service.noteUse(of: account) } catch {
-                context.logger.warning("lastUsedAt was not written: \(error)")
-            }
+        if self.account != nil { await context.noteUse(of: account) }
+    }
+}
+
+extension CommandContext {
+    /// A live token of the account that a command names, with its warning said.
+    func token(of provider: String, account name: String?, minimum: Int?) async throws(CommandFailure) -> (AccountRecord, HeldToken) {
+        let account = try await attempt(provider, account: name) { () throws(OAuthError) in try service.account(provider, named: name) }
+        let held = try await attempt(provider, account: account.id) { () async throws(OAuthError) in
+            try await service.token(account, .live(minimum: minimum))
+        }
+        if let warning = held.warning { output.note("warning: " + warning) }
+        return (account, held)
+    }
+
+    /// Notes that the person named this account. Not being able to must not cost them their token.
+    func noteUse(of account: AccountRecord) async {
+        do throws(OAuthError) { try await service.noteUse(of: account) } catch {
+            logger.warning("lastUsedAt was not written: \(error)")
         }
     }
 }

@@ -63,6 +63,9 @@ package final class ScriptedKeyring: DesktopKeyring {
     /// The person to whom a prompt is open says yes.
     package func answerPrompt() async throws { try await tell("answer") }
 
+    /// Lets every item have been made that many seconds earlier.
+    package func age(_ seconds: Int) async throws { try await tell("age \(seconds)") }
+
     package func forgetCalls() async throws { try await tell("forget") }
 
     /// The names of all calls so far.

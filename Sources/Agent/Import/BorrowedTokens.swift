@@ -56,7 +56,7 @@ extension AgentService {
 
     /// A login that says nothing of its owner is the one that was imported as long as it says nothing.
     private func isSame(_ login: ForeignLogin, _ account: AccountRecord) -> Bool {
-        guard let identity = login.identity else { return account.accountKey.hasPrefix(AccountRecord.opaquePrefix) }
+        guard let identity = login.identity else { return AccountIdentity.isOpaque(account.accountKey) }
         guard identity.accountKey == account.accountKey else { return false }
         // The token that is handed out must not be another's, whatever stands beside it.
         return account.provider != "codex"
@@ -93,11 +93,6 @@ extension AgentService {
         guard case .live(let minimum?) = demand, let expiresAt, expiresAt - now < minimum else { return nil }
         return "the token lives \(expiresAt - now) s more, and \(who)"
     }
-}
-
-extension AccountRecord {
-    /// How the key of an account begins that nothing identifies.
-    static let opaquePrefix = AccountIdentity.opaquePrefix
 }
 
 extension OAuthError {

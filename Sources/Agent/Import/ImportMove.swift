@@ -71,7 +71,7 @@ extension ImportService {
     private func isSame(_ found: FoundLogin, _ account: AccountRecord) -> Bool {
         guard found.login.provider == account.provider else { return false }
         guard let key = found.login.identity?.accountKey else {
-            return account.accountKey.hasPrefix(AccountRecord.opaquePrefix) && account.reference == found.reference
+            return AccountIdentity.isOpaque(account.accountKey) && account.reference == found.reference
         }
         return key == account.accountKey
     }
@@ -115,8 +115,7 @@ extension ImportService {
                 remedy: "ai-usage-agent auth import \(source.rawValue) --reference")
         }
         let now = service.time.now()
-        let key = known?.accountKey ?? AccountRecord.opaquePrefix + Hex.encode(Random.bytes(16).span)
-        let identity = login.identity ?? AccountIdentity(accountKey: key)
+        let identity = login.identity ?? known.map { AccountIdentity(accountKey: $0.accountKey) } ?? .opaque()
         let tokens = TokenResponse(
             accessToken: login.accessToken.duplicate(), refreshToken: refresh, idToken: login.idToken(in: content.document),
             expiresIn: login.expiresAt.map { $0 - now }, scopes: login.scopes)

@@ -168,7 +168,7 @@ package struct ImportService: Sendable {
         metadata.accounts.first { account in
             guard account.provider == found.login.provider else { return false }
             if let key = found.login.identity?.accountKey, account.accountKey == key { return true }
-            return account.reference == found.reference && account.accountKey.hasPrefix(AccountRecord.opaquePrefix)
+            return account.reference == found.reference && AccountIdentity.isOpaque(account.accountKey)
                 && found.login.identity == nil
         }
     }
@@ -199,7 +199,7 @@ package struct ImportService: Sendable {
             known
             ?? AccountRecord(
                 id: Random.uuid(), provider: login.provider,
-                accountKey: login.identity?.accountKey ?? AccountRecord.opaquePrefix + Hex.encode(Random.bytes(16).span), authType: .oauth,
+                accountKey: (login.identity ?? .opaque()).accountKey, authType: .oauth,
                 source: "", createdAt: service.time.now().wholeSeconds)
         account.source = AccountRecord.referenceSource(source.rawValue)
         account.reference = found.reference

@@ -101,7 +101,7 @@ package struct UsageService: Sendable {
             let body = echoes ? SecretBytes(zeroes: 0) : response.body.duplicate()
             let reading = provider.readUsage(
                 status: response.status, isHTML: response.isHTML, retryAfter: response.retryAfter, body: body, now: service.time.now())
-            let raw = try? body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
+            let raw = try? JSONValue(parsing: body)
             return Answer(reading: reading, raw: raw)
         } catch {
             throw OAuthError(

@@ -68,7 +68,7 @@ package struct Discovery: Sendable {
         var request = HTTPRequest(.get, Discovery.metadataPlace(address), deadline: .seconds(5))
         request.bodyLimit = 256 << 10
         guard let response = try? await http.send(request), response.status == 200,
-            let document = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
+            let document = try? JSONValue(parsing: response.body),
             document["issuer"].string == issuer
         else { return [:] }
         var found: [String: WebAddress] = [:]
@@ -105,7 +105,7 @@ package struct Discovery: Sendable {
                     remedy: "name the endpoints in config.json if the server has no discovery")
                 continue
             }
-            guard let value = try? response.body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
+            guard let value = try? JSONValue(parsing: response.body),
                 value.object != nil
             else {
                 last = OAuthError(.providerUnavailable, "\(place) answered something that is no discovery document")

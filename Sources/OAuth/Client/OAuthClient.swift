@@ -72,8 +72,9 @@ package struct AccountIdentity: Sendable, Equatable {
         AccountIdentity(accountKey: opaquePrefix + Hex.encode(Random.bytes(16).span))
     }
 
-    package static let opaquePrefix = "opaque#"
-    package var isOpaque: Bool { accountKey.hasPrefix(AccountIdentity.opaquePrefix) }
+    private static let opaquePrefix = "opaque#"
+    package static func isOpaque(_ accountKey: String) -> Bool { accountKey.hasPrefix(opaquePrefix) }
+    package var isOpaque: Bool { AccountIdentity.isOpaque(accountKey) }
 }
 
 /// How a provider's tokens tell who they belong to.

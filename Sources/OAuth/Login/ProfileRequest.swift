@@ -17,7 +17,7 @@ struct ProfileRequest: Sendable {
         do throws(HTTPFailure) { response = try await http.send(request) } catch {
             throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be asked: \(error)")
         }
-        let value = try? response.body.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
+        let value = try? JSONValue(parsing: response.body)
         guard response.status == 200, let value, value.object != nil else {
             throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be read: status \(response.status)")
         }

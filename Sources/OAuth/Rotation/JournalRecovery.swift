@@ -59,6 +59,7 @@ struct JournalRecovery: Sendable {
             metadata.updateAccount(id: id) { record in
                 record.scopes = facts.scopes
                 record.expiresAt = facts.expiresAt
+                record.loginExpiresAt = facts.loginExpiresAt
                 record.generation = facts.generation
                 record.plan = facts.plan ?? record.plan
                 record.email = facts.email ?? record.email
@@ -74,9 +75,6 @@ struct JournalRecovery: Sendable {
     }
 
     func fingerprint(_ bundle: borrowing SecretBundle) -> String? {
-        switch bundle.refreshToken {
-        case .some(let token): return open.keys.fingerprint(of: token)
-        case .none: return nil
-        }
+        open.keys.fingerprint(ofRefreshTokenIn: bundle)
     }
 }

@@ -26,15 +26,8 @@ extension TokenManager {
 
     /// Lets the login be refreshed: the other program's store is known to be blank.
     package func confirmMove(_ account: AccountRecord) async throws(OAuthError) -> AccountRecord {
-        let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
-        let lock = try await onVault { () async throws(VaultError) in
-            try await opened.lock(provider: account.provider, accountKey: account.accountKey)
-        }
-        let flight = try await onVault { () async throws(VaultError) in try await vault.beginFlight() }
-        defer {
-            extendLifetime(flight)
-            extendLifetime(lock)
-        }
+        let flight = try await beginFlight(account.provider, account.accountKey)
+        defer { extendLifetime(flight) }
         let open = flight.vault
         guard let stored = try await onVault({ () async throws(VaultError) in try await open.bundle(account.id) }) else {
             throw OAuthError.secretMissing(account)

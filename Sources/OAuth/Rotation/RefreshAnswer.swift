@@ -104,10 +104,10 @@ extension RefreshFlight {
         // What an id_token said at login is compared with an id_token alone: access tokens may name subjects differently.
         let claims = Claims.decode(optional: tokens.idToken)
         if client.isOpenID, claims == nil { return nil }
-        if !stored.hasPrefix(AccountIdentity.opaquePrefix), let owner = client.identityReader.identity(owner: tokens.owner, profile: nil) {
+        if !AccountIdentity.isOpaque(stored), let owner = client.identityReader.identity(owner: tokens.owner, profile: nil) {
             return owner.accountKey == stored ? nil : owner.accountKey
         }
-        guard !stored.hasPrefix(AccountIdentity.opaquePrefix),
+        guard !AccountIdentity.isOpaque(stored),
             client.identityReader.contradicts(stored, idToken: claims, accessToken: access)
         else {
             return nil

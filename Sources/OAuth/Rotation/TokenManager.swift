@@ -103,17 +103,10 @@ package actor TokenManager {
     package func adopt(
         _ login: consuming LoginResult, label: String?, movedFrom origin: MoveOrigin? = nil
     ) async throws(OAuthError) -> Adoption {
-        let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
         let provider = login.client.provider
         let identity = try named(login.identity, label, provider)
-        let lock = try await onVault { () async throws(VaultError) in
-            try await opened.lock(provider: provider, accountKey: identity.accountKey)
-        }
-        let flight = try await onVault { () async throws(VaultError) in try await vault.beginFlight() }
-        defer {
-            extendLifetime(flight)
-            extendLifetime(lock)
-        }
+        let flight = try await beginFlight(provider, identity.accountKey)
+        defer { extendLifetime(flight) }
         let open = flight.vault
         let metadata = try await onVault { () throws(VaultError) in try vault.metadataStore.read() }
         let known = metadata.accounts.first { $0.provider == provider && $0.accountKey == identity.accountKey }
@@ -197,15 +190,8 @@ package actor TokenManager {
     /// - Returns: why the server did not accept the revocation; nil if it did or was not asked.
     @discardableResult
     package func remove(_ account: AccountRecord, revokingAt client: OAuthClient? = nil) async throws(OAuthError) -> String? {
-        let opened = try await onVault { () async throws(VaultError) in try await vault.open() }
-        let lock = try await onVault { () async throws(VaultError) in
-            try await opened.lock(provider: account.provider, accountKey: account.accountKey)
-        }
-        let flight = try await onVault { () async throws(VaultError) in try await vault.beginFlight() }
-        defer {
-            extendLifetime(flight)
-            extendLifetime(lock)
-        }
+        let flight = try await beginFlight(account.provider, account.accountKey)
+        defer { extendLifetime(flight) }
         let open = flight.vault
         var warning: String?
         if let client {
@@ -243,14 +229,35 @@ extension OAuthError {
     }
 }
 
+/// One account's lock and the vault held as it is, in this order, until it ends.
+struct AccountFlight: ~Copyable, Sendable {
+    private let lock: FileLock
+    private let flight: VaultFlight
+
+    fileprivate init(_ lock: consuming FileLock, _ flight: consuming VaultFlight) {
+        self.lock = lock
+        self.flight = flight
+    }
+
+    var vault: OpenVault { flight.vault }
+}
+
 extension TokenManager {
+    /// Waits until nobody refreshes, stores or removes that account, and keeps it so.
+    func beginFlight(_ provider: String, _ accountKey: String) async throws(OAuthError) -> AccountFlight {
+        do throws(VaultError) {
+            let lock = try await vault.open().lock(provider: provider, accountKey: accountKey)
+            return AccountFlight(lock, try await vault.beginFlight())
+        } catch { throw OAuthError(error) }
+    }
+
     /// A login that says nothing of its owner is the one that the person names: nothing else can tell it from a new account.
     private func named(_ identity: AccountIdentity, _ label: String?, _ provider: String) throws(OAuthError) -> AccountIdentity {
         guard let label, identity.isOpaque else { return identity }
         let metadata: Metadata
         do throws(VaultError) { metadata = try vault.metadataStore.read() } catch { throw OAuthError(error) }
         let known = metadata.accounts.first {
-            $0.provider == provider && $0.label?.lowercased() == label.lowercased() && $0.accountKey.hasPrefix(AccountIdentity.opaquePrefix)
+            $0.provider == provider && $0.label?.lowercased() == label.lowercased() && AccountIdentity.isOpaque($0.accountKey)
         }
         return known.map { AccountIdentity(accountKey: $0.accountKey) } ?? identity
     }

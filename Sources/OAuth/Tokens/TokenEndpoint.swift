@@ -142,7 +142,7 @@ package struct ServerProblem: Sendable, Equatable, CustomStringConvertible {
 
     /// Looks where servers put it: error.code, error, code, detail. Nil if the body says nothing.
     package init?(_ body: borrowing SecretBytes) {
-        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }) else { return nil }
+        guard let value = try? JSONValue(parsing: body) else { return nil }
         let error = value["error"]
         code = (error["code"].string ?? error.string ?? error["type"].string ?? value["code"].string)?.lowercased()
         message = value["error_description"].string ?? error["message"].string ?? value["detail"].string ?? value["message"].string

@@ -173,6 +173,13 @@ extension JSONDocument {
     }
 }
 
+extension JSONValue {
+    /// A copy of JSON text in ordinary memory: only for what is no secret.
+    package init(parsing text: borrowing SecretBytes) throws(JSONError) {
+        self = try text.withBytes { (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }
+    }
+}
+
 private func literal(_ text: Span<UInt8>, _ node: JSONTree.Node) -> String {
     let digits = text.extracting(node.start..<node.end)
     return String(decoding: digits.indices.map { digits[$0] }, as: UTF8.self)

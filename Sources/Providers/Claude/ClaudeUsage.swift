@@ -4,11 +4,7 @@ import Platform
 /// every field optional, null is not zero, unknown windows kept.
 enum ClaudeUsage {
     static func read(_ body: borrowing SecretBytes, retryAfter: Int?, now: Timestamp) -> UsageReading {
-        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
-            return .failed(
-                bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
-                retryAfter: nil)
-        }
+        guard let value = try? JSONValue(parsing: body), value.object != nil else { return UsageReading.noObject }
         // A refusal that comes with status 200.
         if let type = value["error"]["type"].string {
             let isLimit = type == "rate_limit_error"

@@ -4,11 +4,7 @@ import Platform
 /// strings, unknown windows kept.
 enum CodexUsage {
     static func read(_ body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
-        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }), value.object != nil else {
-            return .failed(
-                bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
-                retryAfter: nil)
-        }
+        guard let value = try? JSONValue(parsing: body), value.object != nil else { return UsageReading.noObject }
         var content = UsageReading.Content()
         content.plan = value["plan_type"].string
         let main = value["rate_limit"]

@@ -4,7 +4,7 @@ import Platform
 /// configured server may answer. Lenient: what is missing is unknown, what is no snapshot is nil.
 enum SnapshotUsage {
     static func read(_ body: borrowing SecretBytes, now: Timestamp) -> UsageReading? {
-        guard let value = try? body.withBytes({ (bytes) throws(JSONError) in try JSONValue(parsing: bytes) }),
+        guard let value = try? JSONValue(parsing: body),
             let windows = value["usageWindows"].array
         else { return nil }
         var content = UsageReading.Content()

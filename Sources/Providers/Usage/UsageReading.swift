@@ -19,6 +19,11 @@ package enum UsageReading: Sendable, Equatable {
         package init() {}
     }
 
+    /// A 200 whose body says nothing.
+    static let noObject = UsageReading.failed(
+        bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
+        retryAfter: nil)
+
     /// The failures that are alike everywhere; nil for a 200.
     static func failure(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes) -> UsageReading? {
         let problem = ServerProblem(body)

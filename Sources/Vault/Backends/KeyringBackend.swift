@@ -23,19 +23,26 @@ struct KeyringBackend: SecretsBackend {
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState? {
         let secret = bundle.encoded(vaultId: vaultId)
         let id = bundle.facts.accountId
-        let answer = try await ask { $0.addPut(ref: id, label: KeyringBackend.label(id), secret: secret) }
+        // Written and read back by one helper: starting one takes longer than both.
+        var request = KeyringRequestWriter(unlock: mayAsk)
+        request.addPut(ref: id, label: KeyringBackend.label(id), secret: secret)
+        request.add(.get, ref: id)
+        let answers = await helper.ask(request, mayAskPerson: mayAsk)
+        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
         guard answer.reply.result == .done else {
             let failure = VaultError.keyring(answer.reply)
             // A put that was cut off may be stored all the same; after a silence nobody is asked again.
             guard failure.code == .unavailable, let stored = try? await get(id), SecretBundle.equal(stored, bundle) else { throw failure }
             return nil
         }
-        guard try await isStored(bundle) else { throw VaultError.forgetfulKeyring(for: .vault) }
+        guard try await isStored(bundle, answers.dropFirst().first) else { throw VaultError.forgetfulKeyring(for: .vault) }
         return nil
     }
 
-    private func isStored(_ bundle: borrowing SecretBundle) async throws(VaultError) -> Bool {
+    /// - Parameter answer: what the service gave back; where it gave nothing, it is asked once more.
+    private func isStored(_ bundle: borrowing SecretBundle, _ answer: KeyringAnswer?) async throws(VaultError) -> Bool {
         do throws(VaultError) {
+            if let answer, answer.reply.result == .found { return SecretBundle.equal(try newest(answer), bundle) }
             guard let stored = try await get(bundle.facts.accountId) else { return false }
             return SecretBundle.equal(stored, bundle)
         } catch {

@@ -28,6 +28,14 @@ package final class VaultKeys: Sendable {
         return Hex.encode(tag.span.extracting(first: 8))
     }
 
+    /// The same of the bundle's refresh token; nil where it has none.
+    package func fingerprint(ofRefreshTokenIn bundle: borrowing SecretBundle) -> String? {
+        switch bundle.refreshToken {
+        case .some(let token): fingerprint(of: token)
+        case .none: nil
+        }
+    }
+
     func writerMAC(_ purpose: String, _ body: Span<UInt8>) -> [UInt8] {
         var message = SecretBuffer(capacity: body.count + 64)
         message.append("\(purpose.utf8.count):\(purpose)\n")

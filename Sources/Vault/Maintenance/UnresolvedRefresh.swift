@@ -7,11 +7,10 @@ extension VaultMaintenance {
         var found: [BundleFacts] = []
         for box in bundles {
             let facts = box.bundle.facts
-            guard case .intent(let intent) = try open.journal.look(facts.accountId), intent.generation == facts.generation else { continue }
-            switch box.bundle.refreshToken {
-            case .some(let token): if open.keys.fingerprint(of: token) == intent.fingerprint { found.append(facts) }
-            case .none: break
-            }
+            guard case .intent(let intent) = try open.journal.look(facts.accountId), intent.generation == facts.generation,
+                intent.fingerprint == open.keys.fingerprint(ofRefreshTokenIn: box.bundle)
+            else { continue }
+            found.append(facts)
         }
         return found
     }

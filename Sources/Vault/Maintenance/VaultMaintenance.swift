@@ -108,7 +108,9 @@ package struct VaultMaintenance: Sendable {
         }
         if !cleared.isEmpty { state = try await backend.putAll(cleared) }
         let keys = open.keys
-        let found = (try await backend.getAll()).map { (AccountRecord(rebuilding: $0.bundle), keys.fingerprint(ofRefresh: $0.bundle)) }
+        let found = (try await backend.getAll()).map {
+            (AccountRecord(rebuilding: $0.bundle), keys.fingerprint(ofRefreshTokenIn: $0.bundle))
+        }
         let (sealed, distrusted) = (state, anew)
         try await vault.metadataStore.update { metadata in
             metadata.vault?.take(sealed, keys)
@@ -134,22 +136,9 @@ extension VaultMaintenance {
             guard let result = try open.journal.read(account.id) else { continue }
             var fits = false
             if let stored = try await open.bundle(account.id), result.bundle.facts.generation == stored.facts.generation + 1 {
-                switch stored.refreshToken {
-                case .some(let token): fits = open.keys.fingerprint(of: token) == result.spentFingerprint
-                case .none: break
-                }
+                fits = open.keys.fingerprint(ofRefreshTokenIn: stored) == result.spentFingerprint
             }
             if !fits { try open.journal.clear(account.id) }
-        }
-    }
-}
-
-extension VaultKeys {
-    /// Nil for a bundle that has no refresh token.
-    fileprivate func fingerprint(ofRefresh bundle: borrowing SecretBundle) -> String? {
-        switch bundle.refreshToken {
-        case .some(let token): fingerprint(of: token)
-        case .none: nil
         }
     }
 }
@@ -183,6 +172,7 @@ extension AccountRecord {
         plan = facts.plan
         scopes = facts.scopes
         expiresAt = facts.expiresAt
+        loginExpiresAt = facts.loginExpiresAt
         generation = facts.generation
         insecure = facts.origins["token"]?.hasPrefix("http://") ?? false
         if let program = facts.awaitsBlanking {

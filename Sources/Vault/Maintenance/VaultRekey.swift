@@ -178,11 +178,9 @@ package struct VaultRekey: Sendable {
         let old = maintenance.open.keys
         var fingerprints: [String: (old: String, new: String)] = [:]
         for box in bundles {
-            switch box.bundle.refreshToken {
-            case .some(let token):
-                fingerprints[box.bundle.facts.accountId] = (old.fingerprint(of: token), keys.fingerprint(of: token))
-            case .none: break
-            }
+            guard let before = old.fingerprint(ofRefreshTokenIn: box.bundle), let after = keys.fingerprint(ofRefreshTokenIn: box.bundle)
+            else { continue }
+            fingerprints[box.bundle.facts.accountId] = (before, after)
         }
         let known = fingerprints
         let path = target?.path

@@ -26,6 +26,25 @@ struct KeyringWriteFaultTests {
         }
     }
 
+    @Test("A test item that a cut left is removed by the next test once it is a minute old, and nothing else is")
+    func sweep() async throws {
+        try await withLogin { scene, keyring, token in
+            func testItems() async throws -> Int { try await keyring.items().count(where: \.isTestItem) }
+            try await keyring.on("CreateItem=die-done")
+            #expect(try await scene.run("auth", "login", "codex", "--no-open", "--json").status == 4)
+            try await keyring.heal()
+            #expect(try await testItems() == 1)
+            // Another command may be in the middle of its test.
+            try await scene.login()
+            #expect(try await testItems() == 1)
+            try await keyring.age(120)
+            try await scene.login()
+            #expect(try await testItems() == 0)
+            #expect(try await keyring.items().count == 2, "the account and the key stay, as old as they are")
+            try await scene.require("auth", "refresh", "codex")
+        }
+    }
+
     /// One refresh at a server that ends a login whose token comes twice, and everything works.
     private func expectOneRotation(_ scene: Scene, _ old: String) async throws {
         let token = try await scene.require("token", "codex").text

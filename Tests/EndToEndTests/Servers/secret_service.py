@@ -19,7 +19,8 @@ ACTION is done from the Nth such call on, counted from when the rule was given:
 
 Lines on standard input, each answered by `ID RESULT` on standard output: `ID on RULE`, `ID set NAME=VALUE`, `ID behave`
 (no rules, and the settings of the start), `ID calls` (the names of all calls since the last `forget`, as JSON),
-`ID forget`, `ID items` (labels and attributes as JSON, never a secret), `ID answer` (the person says yes after all).
+`ID forget`, `ID items` (labels and attributes as JSON, never a secret), `ID answer` (the person says yes after all),
+`ID age SECONDS` (every item was made that much earlier).
 Anything else is answered with `ID error`.
 """
 
@@ -301,6 +302,9 @@ class Service:
             return json.dumps(self.calls)
         elif verb == "forget":
             self.calls = []
+        elif verb == "age":
+            for item in self.items.items.values():
+                item["time"] -= int(rest)
         elif verb == "answer":
             self.complete(True)
         elif verb == "items":

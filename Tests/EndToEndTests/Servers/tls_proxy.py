@@ -13,7 +13,10 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import relay  # noqa: E402
 
 EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -36,28 +39,6 @@ def make_certificate(folder: pathlib.Path, names: list[str], expired: bool) -> s
     return context
 
 
-def copy(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while piece := source.recv(65536):
-            target.sendall(piece)
-    except OSError:
-        pass
-    try:
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-def serve(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    try:
-        with context.wrap_socket(plain, server_side=True) as client, socket.create_connection(("127.0.0.1", port)) as server:
-            up = threading.Thread(target=copy, args=(client, server), daemon=True)
-            up.start()
-            copy(server, client)
-    except OSError as error:
-        print(error, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
@@ -65,18 +46,12 @@ def main() -> None:
     parser.add_argument("--expired", action="store_true")
     arguments = parser.parse_args()
     context = make_certificate(arguments.folder, arguments.name, arguments.expired)
-    listener = socket.create_server(("127.0.0.1", 0))
-    print(f"ready https://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    port = int(sys.stdin.readline())
 
-    # Whoever started us ends us: at the latest with the end of our input.
-    threading.Thread(target=lambda: (sys.stdin.read(), listener.shutdown(socket.SHUT_RDWR)), daemon=True).start()
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=serve, args=(connection, context, port), daemon=True).start()
+    def answer(plain: socket.socket, port: int) -> None:
+        with context.wrap_socket(plain, server_side=True) as client, socket.create_connection(("127.0.0.1", port)) as server:
+            relay.join(client, server)
+
+    relay.serve("https", answer)
 
 
 main()

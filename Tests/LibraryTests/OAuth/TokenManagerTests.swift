@@ -51,6 +51,22 @@ struct TokenManagerTests {
         #expect(try await house.isPending(account) == false)
     }
 
+    @Test("The end of the login is what a refresh says of it, and never later than it was; a rebuilt account knows it")
+    func loginEnd() async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        for (seconds, expected) in [(9000, 9000), (20000, 9000), (500, 500)] {
+            await house.server.expect(
+                .reply(
+                    200, #"{"access_token":"at","refresh_token":"rt-\#(seconds)","expires_in":60,"refresh_token_expires_in":\#(seconds)}"#))
+            _ = try await house.token(account, .new)
+            #expect(try house.record(account)?.loginExpiresAt == house.clock.now.wholeSeconds + expected, "\(seconds)")
+        }
+        try await house.vault.metadataStore.update { $0.accounts = [] }
+        _ = try await VaultMaintenance(house.vault).adopt()
+        #expect(try house.record(account)?.loginExpiresAt == house.clock.now.wholeSeconds + 500)
+    }
+
     @Test("64 tasks that want one expired account make one request and get one answer")
     func manyTasks() async throws {
         let gate = OAuthGate()

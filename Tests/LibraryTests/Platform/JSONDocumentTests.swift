@@ -56,6 +56,13 @@ struct JSONDocumentTests {
         #expect(document.at() == document.root)
     }
 
+    @Test("A member is found by its decoded name, and by no beginning of one", arguments: [#""ab""#, #""\u0061b""#])
+    func escapedNames(_ name: String) throws {
+        let document = try document(#"{"a":1,"abc":2,\#(name):{"x":3},"":4}"#)
+        #expect(document.integer(at: "ab", "x") == 3 && document.integer(at: "a") == 1 && document.integer(at: "") == 4)
+        #expect(document.integer(at: "abc") == 2 && document.at("b") == nil)
+    }
+
     @Test("Members, elements and kinds are told apart")
     func structure() throws {
         let document = try document(#"{"o":{"x":1,"\u0079":[]},"l":[{},"s",[3,[4]],null]}"#)

@@ -26,6 +26,26 @@ struct SealedFileTests {
         }
     }
 
+    @Test("What is read back counts only if it opens to exactly what was to be written")
+    func readBack() async throws {
+        try await VaultHome.withVault { home in
+            let vault = try await home.open()
+            let keys = try home.keys()
+            func sealed(_ generation: Int) -> SealedStore.Sealed {
+                SealedStore(machine: "none", generation: 1)
+                    .sealed(leavingOut: [], vaultId: vault.id, machine: "none", generation: generation, keys: keys) { _ in }
+            }
+            let again = sealed(2)
+            let (first, other) = (sealed(2).bytes, sealed(3).bytes)
+            func isWhole(_ file: [UInt8]) -> Bool { again.isWhole(in: SecretBytes(copying: file.span), keys.identity) }
+            #expect(isWhole(again.bytes) && isWhole(first), "the same text, sealed twice")
+            #expect(!isWhole(other) && !isWhole([]) && !isWhole(again.bytes.dropLast()))
+            var changed = again.bytes
+            changed[changed.count / 2] ^= 1
+            #expect(!isWhole(changed))
+        }
+    }
+
     @Test("What a newer version wrote into other bundles survives a write, byte for byte")
     func unknownMembers() async throws {
         try await VaultHome.withVault { home in
