@@ -63,6 +63,16 @@ package enum ErrorCode {
         }
     }
 
+    /// The code of that name; one that nobody knows counts as a provider's trouble.
+    package static func code(named name: String) -> OAuthError.Code {
+        let own: [OAuthError.Code] = [
+            .loginRequired, .accessDenied, .loginTimeout, .portBusy, .usage, .clientRefused, .providerUnavailable, .network, .rateLimited,
+            .scopeMissing, .originChanged, .configurationInvalid,
+        ]
+        let all = own + VaultError.Code.allCases.map { OAuthError.Code.vault($0) }
+        return all.first { ErrorCode.name($0) == name } ?? .providerUnavailable
+    }
+
     /// The exit code of an error that is only known by its name, as in a snapshot's row.
     package static func exitCode(named name: String) -> Int32 {
         switch name {

@@ -5,14 +5,20 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
@@ -49,6 +55,105 @@ void clinux_set_nonblocking(int descriptor) {
 
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 void clinux_eventfd_signal(int descriptor) { (void)eventfd_write(descriptor, 1); }
+
+void clinux_eventfd_drain(int descriptor) {
+    eventfd_t ignored;
+    (void)eventfd_read(descriptor, &ignored);
+}
+
+int clinux_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_watch(int epoll, int descriptor, bool reading, bool writing, bool is_new) {
+    struct epoll_event event = {0};
+    event.events = (reading ? (uint32_t)EPOLLIN : 0) | (writing ? (uint32_t)EPOLLOUT : 0);
+    event.data.fd = descriptor;
+    return epoll_ctl(epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event);
+}
+
+int clinux_epoll_forget(int epoll, int descriptor) {
+    struct epoll_event ignored = {0};
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &ignored);
+}
+
+int clinux_epoll_wait(int epoll, struct clinux_ready *ready, int most, int milliseconds) {
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll, events, most < 64 ? most : 64, milliseconds);
+    if (count < 0) return errno == EINTR ? 0 : -1;
+    for (int i = 0; i < count; i++) {
+        ready[i].descriptor = events[i].data.fd;
+        ready[i].reading = events[i].events & EPOLLIN;
+        ready[i].writing = events[i].events & EPOLLOUT;
+        ready[i].gone = events[i].events & (EPOLLHUP | EPOLLERR);
+    }
+    return count;
+}
+
+static int unix_address(const char *path, struct sockaddr_un *address, socklen_t *length) {
+    size_t count = strlen(path);
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (count == 0 || count >= sizeof address->sun_path) { errno = ENAMETOOLONG; return -1; }
+    memcpy(address->sun_path, path, count);
+    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count + 1);
+    return 0;
+}
+
+static int closing(int descriptor) {
+    int failure = errno;
+    close(descriptor);
+    errno = failure;
+    return -1;
+}
+
+int clinux_unix_listen(const char *path, int backlog) {
+    struct sockaddr_un address;
+    socklen_t length;
+    if (unix_address(path, &address, &length) != 0) return -1;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -1;
+    // Nobody can connect before listen: the mode is right by then, whatever the umask is.
+    if (bind(descriptor, (struct sockaddr *)&address, length) != 0) return closing(descriptor);
+    if (chmod(path, 0600) != 0 || listen(descriptor, backlog) != 0) return closing(descriptor);
+    return descriptor;
+}
+
+int clinux_unix_connect(const char *path) {
+    struct sockaddr_un address;
+    socklen_t length;
+    if (unix_address(path, &address, &length) != 0) return -1;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    // A full backlog makes this wait: for as long as a listener that does not accept may keep us.
+    struct timeval patience = {5, 0};
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(descriptor, (struct sockaddr *)&address, length) != 0) return closing(descriptor);
+    clinux_set_nonblocking(descriptor);
+    return descriptor;
+}
+
+int clinux_peer(int descriptor, uid_t *user, pid_t *process) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+    *user = credentials.uid;
+    *process = credentials.pid;
+    return 0;
+}
+
+int clinux_unix_send(const char *path, const char *text) {
+    struct sockaddr_un address;
+    socklen_t length;
+    if (unix_address(path, &address, &length) != 0) return -1;
+    if (path[0] == '@') {
+        address.sun_path[0] = 0;
+        length -= 1;
+    }
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    ssize_t sent = sendto(descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+    close(descriptor);
+    return sent < 0 ? -1 : 0;
+}
 
 int64_t clinux_filesystem_magic(int descriptor) {
     struct statfs information;
@@ -121,6 +226,31 @@ int clinux_install_interrupts(const char *notice) {
     return 0;
 }
 
+static atomic_int interrupt_eventfd = -1;
+
+static void on_service_signal(int signal) {
+    (void)signal;
+    int saved_errno = errno;
+    uint64_t one = 1;
+    ssize_t ignored = write(atomic_load(&interrupt_eventfd), &one, sizeof one);
+    (void)ignored;
+    errno = saved_errno;
+}
+
+int clinux_interrupts_to(int eventfd) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    atomic_store(&interrupt_eventfd, eventfd);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction action;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_service_signal;
+        action.sa_flags = SA_RESTART;
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i], &action, NULL) != 0) return -1;
+    }
+    return 0;
+}
+
 void clinux_defer_interrupts(void) { atomic_fetch_add(&deferrals, 1); }
 
 void clinux_allow_interrupts(void) {
@@ -171,6 +301,21 @@ void clinux_exec(const char *program, char *const *arguments, char *const *envir
     signal(SIGXFSZ, SIG_DFL);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     execvpe(program, arguments, environment);
+}
+
+void clinux_release_code(void) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (maps == NULL) return;
+    char line[512];
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long start, end;
+        char mode[5];
+        unsigned long inode;
+        if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &start, &end, mode, &inode) != 4) continue;
+        // Only what can be executed: it has never been written, so that nothing is lost. (What was relocated is not.)
+        if (inode != 0 && strcmp(mode, "r-xp") == 0) (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    fclose(maps);
 }
 
 void clinux_wiping_free(void *memory) {

@@ -35,6 +35,7 @@ package actor Vault {
 
     /// - Parameter keeper: is given the passphrase that opened the vault; nothing that was opened before is used then.
     func open(keeping keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {
+        if isHeld { throw Vault.held }
         if keeper != nil { opening = nil }
         // Begun here and not on another thread: most identities are read without waiting for anybody.
         let task = opening ?? Task.immediate { await self.load(keeper ?? self.keeper) }
@@ -46,6 +47,35 @@ package actor Vault {
 
     /// Forgets the identity and everything derived from it; who still holds an `OpenVault` keeps it until they let go.
     package func lock() { opening = nil }
+
+    /// A service was told to lock: not even a key that lies open is read before `unlock`.
+    private var isHeld = false
+
+    package static let held = VaultError(.locked, "the agent holds the vault locked", remedy: "ai-usage-agent vault unlock")
+
+    /// Whether the identity is in memory.
+    package var isOpen: Bool { opening != nil }
+
+    /// Forgets the identity and refuses to load it again; a refresh that has been sent is still stored.
+    package func hold() {
+        isHeld = true
+        opening = nil
+    }
+
+    /// Loads the identity, also of a vault that is held locked.
+    ///
+    /// - Parameter passphrase: asked for nowhere else then.
+    /// - Throws: as `open`; what was open before stays open.
+    package func unlock(_ passphrase: consuming SecretBytes?) async throws(VaultError) {
+        var keeper: PassphraseKeeper?
+        if let passphrase = passphrase.take() {
+            keeper = PassphraseKeeper()
+            keeper?.keep(passphrase)
+        }
+        let open = try await load(keeper ?? self.keeper).get()
+        opening = Task { .success(open) }
+        isHeld = false
+    }
 
     /// The vault as it is now, held so until the flight ends: a rekeying or a move before it is caught up with, one behind it
     /// waits. Take the account's lock first.
@@ -229,6 +259,12 @@ package final class OpenVault: Sendable {
         // A store that has just been moved away is no empty one.
         try checkCurrent()
         return nil
+    }
+
+    /// Every bundle of the store, from one reading of it.
+    package func each(_ body: (borrowing SecretBundle) -> Void) async throws(VaultError) {
+        if let file = backend as? SealedFileBackend { return try file.each(body) }
+        for box in try await backend.getAll() { body(box.bundle) }
     }
 
     /// Whether the keyring's item of that account is there and is no bundle: what a put of those facts left that was changed

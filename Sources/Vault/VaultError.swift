@@ -2,7 +2,7 @@ import Platform
 
 /// What can go wrong between a caller and the stores: one code, what happened, and the next command to run.
 package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
-    package enum Code: String, Sendable {
+    package enum Code: String, Sendable, CaseIterable {
         /// There is no vault yet.
         case missing
         /// The identity is behind a passphrase (or keyring) that nobody gave.

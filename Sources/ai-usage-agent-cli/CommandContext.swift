@@ -15,11 +15,12 @@ struct CommandContext {
     let output: Output
     let logger: Logger
 
-    init(_ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil) throws(CommandFailure) {
-        try self.init(CommandSettings(global, passphraseOptions))
+    /// - Parameter log: what is logged without --verbose.
+    init(_ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil, log: Logger.Level = .error) throws(CommandFailure) {
+        try self.init(CommandSettings(global, passphraseOptions), log: log)
     }
 
-    init(_ settings: CommandSettings) throws(CommandFailure) {
+    init(_ settings: CommandSettings, log: Logger.Level = .error) throws(CommandFailure) {
         environment = ProcessEnvironment.current()
         output = Output(settings, environment)
         paths = try CommandContext.paths(environment)
@@ -27,14 +28,11 @@ struct CommandContext {
             configuration = try ConfigurationReader(path: paths.configurationFile).read()
         } catch { throw CommandFailure(error) }
         let isVerbose = settings.verbose
-        logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : .error) }
+        logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : log) }
 
         let source = try CommandContext.source(settings, configuration)
         passphrase = PassphraseReader(source: source, environment: environment.all)
 
-        var transport = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
-        transport.proxy = configuration.proxy
-        transport.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
         let sources = VaultSources(
             paths: paths, passphrase: passphrase,
             keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system, locks: paths.locks),
@@ -43,7 +41,22 @@ struct CommandContext {
             sources: sources, time: .system,
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
             allowNetworkFilesystem: configuration.allowNetworkFilesystem)
-        service = AgentService(
+        service = CommandContext.service(configuration, vault, environment, logger)
+    }
+
+    /// The service over an open vault by another reading of the configuration: for a program that outlives it. A token in a
+    /// variable is its owner's alone.
+    func service(_ configuration: Configuration, _ vault: Vault) -> AgentService {
+        CommandContext.service(configuration, vault, ProcessEnvironment(environment.all), logger)
+    }
+
+    private static func service(
+        _ configuration: Configuration, _ vault: Vault, _ environment: ProcessEnvironment, _ logger: Logger
+    ) -> AgentService {
+        var transport = HTTPTransport.Settings(userAgent: "ai-usage-agent/\(Version.current)")
+        transport.proxy = configuration.proxy
+        transport.authorityFiles = [environment["SSL_CERT_FILE"], configuration.caFile].compactMap { $0 }
+        return AgentService(
             vault: vault, http: HTTPTransport(transport), configuration: configuration, environment: environment, time: .system,
             logger: logger)
     }

@@ -67,11 +67,24 @@ extension CommandContext {
     /// A live token of the account that a command names, with its warning said.
     func token(of provider: String, account name: String?, minimum: Int?) async throws(CommandFailure) -> (AccountRecord, HeldToken) {
         let account = try await attempt(provider, account: name) { () throws(OAuthError) in try service.account(provider, named: name) }
-        let held = try await attempt(provider, account: account.id) { () async throws(OAuthError) in
-            try await service.token(account, .live(minimum: minimum))
+        let held: HeldToken
+        if let lent = try await lent(account, minimum) {
+            held = lent
+        } else {
+            held = try await attempt(provider, account: account.id) { () async throws(OAuthError) in
+                try await service.token(account, .live(minimum: minimum))
+            }
         }
         if let warning = held.warning { output.note("warning: " + warning) }
         return (account, held)
+    }
+
+    /// The agent's token of an account that it hands out; nil where none runs.
+    private func lent(_ account: AccountRecord, _ minimum: Int?) async throws(CommandFailure) -> HeldToken? {
+        guard account.owner == .vault, account.isHandedOut else { return nil }
+        return try await viaAgent(account.provider, account: account.id) { (agent) async throws(AgentClient.Failure) in
+            try await agent.token(account, minimum: minimum)
+        }
     }
 
     /// Notes that the person named this account. Not being able to must not cost them their token.

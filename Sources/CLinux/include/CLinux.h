@@ -41,6 +41,41 @@ void clinux_set_nonblocking(int descriptor);
 int clinux_eventfd(void);
 void clinux_eventfd_signal(int descriptor);
 
+/// Takes what was added; nothing if nothing was.
+void clinux_eventfd_drain(int descriptor);
+
+/// epoll_create1(2), closed on exec.
+int clinux_epoll(void);
+
+/// What a descriptor is ready for.
+struct clinux_ready {
+    int descriptor;
+    bool reading;
+    bool writing;
+    /// The peer is gone in both directions, or the descriptor failed.
+    bool gone;
+};
+
+/// EPOLL_CTL_ADD or EPOLL_CTL_MOD, level-triggered.
+int clinux_epoll_watch(int epoll, int descriptor, bool reading, bool writing, bool is_new);
+/// EPOLL_CTL_DEL.
+int clinux_epoll_forget(int epoll, int descriptor);
+/// Up to `most` (at most 64) ready descriptors; 0 when the time is over or a signal came. -1 milliseconds: no end.
+int clinux_epoll_wait(int epoll, struct clinux_ready *_Nonnull ready, int most, int milliseconds);
+
+/// A Unix stream socket, non-blocking and closed on exec, bound to a path that must be free, with mode 0600 before anybody can
+/// connect. ENAMETOOLONG above 107 bytes.
+int clinux_unix_listen(const char *_Nonnull path, int backlog);
+
+/// A Unix stream socket connected to a path, non-blocking and closed on exec.
+int clinux_unix_connect(const char *_Nonnull path);
+
+/// SO_PEERCRED: who the other end was when it connected or began to listen.
+int clinux_peer(int descriptor, uid_t *_Nonnull user, pid_t *_Nonnull process);
+
+/// One datagram to a Unix socket ("@" at the front: the abstract name space), as sd_notify(3) wants it.
+int clinux_unix_send(const char *_Nonnull path, const char *_Nonnull text);
+
 /// f_type of the file system that holds the descriptor (statfs(2)); -1 on failure.
 int64_t clinux_filesystem_magic(int descriptor);
 
@@ -51,6 +86,12 @@ int clinux_install_interrupts(const char *_Nonnull notice);
 void clinux_defer_interrupts(void);
 /// Closes a section; exits at once if a signal came while the last one was open.
 void clinux_allow_interrupts(void);
+
+/// madvise(MADV_DONTNEED) over every mapping of this process that is a file's code: never written, read again when needed.
+void clinux_release_code(void);
+
+/// From now on SIGINT, SIGTERM and SIGHUP add one to an eventfd instead: a service ends in its own order.
+int clinux_interrupts_to(int eventfd);
 
 /// Turns the terminal's echo off and remembers its state for the signal handler; -1 if it is no terminal.
 int clinux_echo_off(int descriptor);

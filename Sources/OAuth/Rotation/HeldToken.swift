@@ -21,6 +21,18 @@ package final class HeldToken: Sendable {
         self.warning = warning
     }
 
+    /// A token that the agent gave to this process, as far as auth.json knows the account.
+    package init(lent accessToken: consuming SecretBytes, _ account: AccountRecord, expiresAt: Timestamp?, _ warning: String?) {
+        self.accessToken = accessToken
+        self.warning = warning
+        var facts = BundleFacts(
+            accountId: account.id, provider: account.provider, accountKey: account.accountKey, authType: account.authType, clientId: "",
+            issuer: nil, origins: [:], obtainedAt: account.lastRefreshAt ?? account.createdAt)
+        facts.providerAccountId = account.providerAccountId
+        facts.expiresAt = expiresAt
+        self.facts = facts
+    }
+
     package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }
 }
 

@@ -52,6 +52,26 @@ package actor TokenManager {
         }
     }
 
+    /// Every token of the vault that can be handed out as it is, from one reading of the store: for a service that keeps them.
+    package func eachFresh(_ body: (HeldToken) -> Void) async throws(OAuthError) {
+        let open = try await onVault { () async throws(VaultError) in try await vault.open() }
+        let journaled = try await onVault { () throws(VaultError) in try open.journal.recorded() }
+        let now = time.now()
+        try await onVault { () async throws(VaultError) in
+            try await open.each { bundle in
+                guard !journaled.contains(bundle.facts.accountId), bundle.facts.awaitsBlanking == nil,
+                    bundle.facts.isFresh(at: now, minimum: nil), (try? open.suspicion(bundle.facts)) == .some(.none)
+                else { return }
+                body(HeldToken(bundle))
+            }
+        }
+    }
+
+    /// Waits for the flights that have begun.
+    package func settle() async {
+        for flight in flights.values { _ = await flight.value }
+    }
+
     /// Somebody who rekeys in a loop is not waited for for ever.
     private static let mostReopenings = 5
 
@@ -93,6 +113,8 @@ package actor TokenManager {
     package struct Adoption: Sendable {
         package let account: AccountRecord
         package let isNew: Bool
+
+        package init(account: AccountRecord, isNew: Bool) { (self.account, self.isNew) = (account, isNew) }
     }
 
     /// Makes a login's tokens durable: before anything about them is printed.

@@ -17,6 +17,11 @@ package enum Random {
     }
 
     /// A random version 4 UUID (RFC 9562), in lower case.
+    /// A number from 0 up to the bound, for spreading things in time. A bound of 0 gives 0.
+    package static func number(below bound: UInt64) -> UInt64 {
+        bound == 0 ? 0 : bytes(8).reduce(0) { $0 << 8 | UInt64($1) } % bound
+    }
+
     package static func uuid() -> String {
         uuid(from: bytes(16))
     }

@@ -15,6 +15,9 @@ package final class AppendFile: Sendable {
         descriptor = Descriptor(owning: raw)
     }
 
+    /// Bytes in the file; 0 where nobody can tell.
+    package var size: Int { (try? descriptor.status(path)).map { Int($0.st_size) } ?? 0 }
+
     package func append(_ text: String) throws(FileError) {
         let bytes = Array(text.utf8)
         try descriptor.writeAll(bytes.span, path)

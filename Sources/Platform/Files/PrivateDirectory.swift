@@ -154,6 +154,24 @@ package final class PrivateDirectory: Sendable {
 
     package func exists(_ name: String) throws(FileError) -> Bool { try existingKind(name) != nil }
 
+    /// Whether a socket of that name is there.
+    ///
+    /// - Throws: `unsafe` for something else of that name, somebody else's, or one that others may connect to.
+    package func checkSocket(_ name: String) throws(FileError) -> Bool {
+        var status = stat()
+        guard unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return false }
+            throw FileError.last("stat", file(name))
+        }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw FileError(.unsafe, file(name), "is no socket") }
+        guard status.st_uid == geteuid() else { throw FileError(.unsafe, file(name), "belongs to user \(status.st_uid), not to you") }
+        guard status.st_mode & 0o077 == 0 else {
+            let repair = "chmod 600 \(file(name))"
+            throw FileError(.unsafe, file(name), "others may connect to it: \(repair)", repair: repair)
+        }
+        return true
+    }
+
     /// Removes the file; one that is not there is no error.
     package func remove(_ name: String) throws(FileError) {
         guard unsafe unlinkat(descriptor.raw, name, 0) == 0 || errno == ENOENT else { throw FileError.last("unlink", file(name)) }

@@ -22,24 +22,33 @@ package struct JSONDocument: ~Copyable {
     /// The member of that name, nil if the node is no object or has none.
     package borrowing func member(_ name: String, of node: Node) -> Node? {
         guard tree.nodes[node.index].kind == .object else { return nil }
-        let wanted = Array(name.utf8)
         let end = tree.nodes[node.index].next
         var child = node.index + 1
         while child < end {
             let value = tree.nodes[child].next
-            if hasText(tree.nodes[child], wanted) { return Node(index: value) }
+            if hasText(tree.nodes[child], name) { return Node(index: value) }
             child = tree.nodes[value].next
         }
         return nil
     }
 
-    private borrowing func hasText(_ node: JSONTree.Node, _ wanted: [UInt8]) -> Bool {
+    private borrowing func hasText(_ node: JSONTree.Node, _ wanted: String) -> Bool {
         text.withBytes { text in
-            if node.hasEscapes { return JSONString.decode(text, node) == wanted }
+            if node.hasEscapes { return JSONString.decode(text, node) == Array(wanted.utf8) }
+            let wanted = wanted.utf8
             guard node.end - node.start - 2 == wanted.count else { return false }
-            for index in wanted.indices where text[node.start + 1 + index] != wanted[index] { return false }
+            var position = node.start + 1
+            for byte in wanted {
+                if text[position] != byte { return false }
+                position += 1
+            }
             return true
         }
+    }
+
+    /// Whether the string at the node is that text, without making one of it.
+    package borrowing func isText(_ node: Node, _ wanted: String) -> Bool {
+        tree.nodes[node.index].kind == .string && hasText(tree.nodes[node.index], wanted)
     }
 
     /// The text at a path from the root; nil if nothing stands there or it is no string.
@@ -87,7 +96,7 @@ package struct JSONDocument: ~Copyable {
     /// The decoded text of a string that is no secret; nil if the node is no string.
     package borrowing func string(_ node: Node) -> String? {
         guard tree.nodes[node.index].kind == .string else { return nil }
-        return text.withBytes { String(decoding: JSONString.decode($0, tree.nodes[node.index]), as: UTF8.self) }
+        return text.withBytes { JSONString.text($0, tree.nodes[node.index]) }
     }
 
     /// The decoded bytes of a string, in protected memory; nil if the node is no string.
@@ -193,7 +202,7 @@ extension JSONValue {
         case .true: self = .bool(true)
         case .false: self = .bool(false)
         case .number: self = .number(JSONNumber(literal: literal(text, node)))
-        case .string: self = .string(String(decoding: JSONString.decode(text, node), as: UTF8.self))
+        case .string: self = .string(JSONString.text(text, node))
         case .array:
             var elements: [JSONValue] = []
             for child in tree.children(of: index) { elements.append(JSONValue(tree, child, text)) }
@@ -202,7 +211,7 @@ extension JSONValue {
             var object = JSONObject()
             let children = tree.children(of: index)
             for at in stride(from: 0, to: children.count, by: 2) {
-                let name = String(decoding: JSONString.decode(text, tree.nodes[children[at]]), as: UTF8.self)
+                let name = JSONString.text(text, tree.nodes[children[at]])
                 // The reader has refused names that come twice.
                 object.append(name, JSONValue(tree, children[at + 1], text))
             }

@@ -49,6 +49,13 @@ enum JSONString {
         return bytes
     }
 
+    /// The string itself. Most have no escapes and are copied in one piece.
+    static func text(_ text: Span<UInt8>, _ node: JSONTree.Node) -> String {
+        if node.hasEscapes { return String(decoding: decode(text, node), as: UTF8.self) }
+        let content = text.extracting(node.start + 1..<node.end - 1)
+        return unsafe content.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The UTF-16 unit of a `\uXXXX` that starts at `position`.
     static func unit(_ text: Span<UInt8>, at position: Int) -> UInt16? {
         guard position + 6 <= text.count, text[position] == UInt8(ascii: "\\"), text[position + 1] == UInt8(ascii: "u")

@@ -161,4 +161,6 @@ package final class WakeSignal: Sendable {
 
     package var interest: Poller.Interest { Poller.Interest(descriptor.raw) }
     package func wake() { clinux_eventfd_signal(descriptor.raw) }
+    /// Forgets that it was woken.
+    package func drain() { clinux_eventfd_drain(descriptor.raw) }
 }

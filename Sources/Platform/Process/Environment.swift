@@ -76,11 +76,14 @@ package struct ProcessEnvironment: Sendable {
     package var all: [String: String] { variables }
 
     /// The directory of the running program, from /proc/self/exe and never from PATH.
-    package static var programDirectory: String? {
+    package static var programDirectory: String? { program.map { String($0.directory) } }
+    static var programName: String? { program.map { String($0.name) } }
+
+    private static var program: (directory: Substring, name: Substring)? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { return nil }
         let path = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return path.lastIndex(of: "/").map { String(path[..<$0]) }
+        return path.lastIndex(of: "/").map { (path[..<$0], path[path.index(after: $0)...]) }
     }
 }

@@ -72,6 +72,9 @@ package enum Interrupts {
         _ = unsafe clinux_install_interrupts(notice)
     }
 
+    /// From now on SIGINT, SIGTERM and SIGHUP wake that signal and end nothing: a service ends in its own order.
+    package static func forward(to signal: WakeSignal) { _ = clinux_interrupts_to(signal.interest.descriptor) }
+
     /// Opens a section that a signal does not cut short; it acts when the last open section ends.
     package static func begin() { clinux_defer_interrupts() }
     package static func end() { clinux_allow_interrupts() }

@@ -60,6 +60,12 @@ import Synchronization
         return try body(&span)
     }
 
+    /// Overwrites the first bytes with zeroes.
+    package mutating func wipe(first wiped: Int) {
+        precondition(wiped <= count)
+        unsafe OPENSSL_cleanse(pages.baseAddress!, wiped)
+    }
+
     /// The first bytes of it, in the same memory.
     package consuming func truncated(to count: Int) -> SecretBytes {
         precondition(count <= self.count)

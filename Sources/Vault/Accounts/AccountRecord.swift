@@ -52,6 +52,8 @@ package struct AccountRecord: Sendable, Equatable {
     package var lastUsedAt: Timestamp?
     package var lastRefreshAt: Timestamp?
     package var generation: Int
+    /// Whether the agent gives the token to callers; nil: as the source of the account says.
+    package var agentAccess: Bool?
     /// Members that a newer version wrote; they survive a rewrite.
     private var unknown: JSONObject
 
@@ -113,6 +115,11 @@ extension AccountRecord {
         lastUsedAt = try reader.optionalTime("lastUsedAt")
         lastRefreshAt = try reader.optionalTime("lastRefreshAt")
         generation = try reader.count("generation")
+        let access = reader.take("agentAccess")
+        if !access.isNull {
+            guard let isOn = access.bool else { throw reader.problem("agentAccess", "is neither true nor false") }
+            agentAccess = isOn
+        }
         unknown = reader.rest
     }
 
@@ -137,6 +144,7 @@ extension AccountRecord {
         ]
         object["reference"] = reference?.json
         if isRateLimited { object["rateLimited"] = true }
+        if let agentAccess { object["agentAccess"] = .bool(agentAccess) }
         for member in unknown.members { object[member.name] = member.value }
         return .object(object)
     }

@@ -43,6 +43,9 @@ struct SealedFileBackend: SecretsBackend {
         return all
     }
 
+    /// One bundle at a time: thousands of them at once would take a page for each of their tokens.
+    func each(_ body: (borrowing SecretBundle) -> Void) throws(VaultError) { try open().each(body) }
+
     func list() async throws(VaultError) -> [BundleFacts] { try open().facts() }
 
     func put(_ bundle: borrowing SecretBundle) async throws(VaultError) -> SealedState? {

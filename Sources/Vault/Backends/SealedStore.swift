@@ -90,6 +90,14 @@ struct SealedStore: ~Copyable {
         }
     }
 
+    func each(_ body: (borrowing SecretBundle) -> Void) throws(VaultError) {
+        switch document {
+        case .none: return
+        case .some(let document):
+            for found in bundles() { body(try SecretBundle(document, found.node)) }
+        }
+    }
+
     func facts() throws(VaultError) -> [BundleFacts] {
         switch document {
         case .none: return []

@@ -29,6 +29,11 @@ package struct RotationJournal: Sendable {
         self.keys = keys
     }
 
+    /// The accounts that have a record, whatever it says.
+    package func recorded() throws(VaultError) -> Set<String> {
+        Set(try translating { () throws(FileError) in try directory.names() })
+    }
+
     /// Takes the space for a RESULT and makes the intent durable: before the request, while failing is free.
     package func begin(_ intent: RotationIntent, _ accountId: String, tokenSizes: Int) throws(VaultError) {
         let size = RotationJournal.size(forTokens: tokenSizes)

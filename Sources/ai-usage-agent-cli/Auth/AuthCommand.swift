@@ -3,5 +3,5 @@ import ArgumentParser
 struct AuthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "auth", abstract: "Log in and out, list and choose accounts.",
-        subcommands: [AuthLogin.self, AuthList.self, AuthUse.self, AuthRefresh.self, AuthLogout.self, AuthImport.self])
+        subcommands: [AuthLogin.self, AuthList.self, AuthUse.self, AuthRefresh.self, AuthLogout.self, AuthImport.self, AuthAccess.self])
 }

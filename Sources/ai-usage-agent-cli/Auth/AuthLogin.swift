@@ -64,7 +64,11 @@ struct AuthLogin: AsyncParsableCommand {
         if dryRun { return try await showDryRun(client, context) }
 
         // The vault first: a login that cannot be stored would be thrown away after the person did the work.
-        do throws(CommandFailure) { try await VaultChoice(context).ensureOpen() } catch {
+        let agent: AgentClient?
+        do throws(CommandFailure) {
+            agent = try await VaultChoice(context).openAgent()
+            if agent == nil { try await VaultChoice(context).ensureOpen() }
+        } catch {
             var failure = error
             failure.provider = name
             throw failure
@@ -75,7 +79,7 @@ struct AuthLogin: AsyncParsableCommand {
                 prepared, overrides: found.endpointOverrides, withRevocation: true, withDevice: device)
         }
         let adoption = try await attempt(name, account: account) { () async throws(OAuthError) in
-            device ? try await runDevice(complete, context) : try await runBrowser(complete, context)
+            device ? try await runDevice(complete, context, agent) : try await runBrowser(complete, context, agent)
         }
         let record = adoption.account
         let left = record.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
@@ -86,7 +90,9 @@ struct AuthLogin: AsyncParsableCommand {
         )
     }
 
-    private func runBrowser(_ client: OAuthClient, _ context: CommandContext) async throws(OAuthError) -> TokenManager.Adoption {
+    private func runBrowser(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentClient?) async throws(OAuthError)
+        -> TokenManager.Adoption
+    {
         var options = LoginOptions()
         options.manual = manual
         options.port = port
@@ -98,15 +104,17 @@ struct AuthLogin: AsyncParsableCommand {
             readsStandardInput: manual && !Terminal.isTerminal(.input), acceptsPaste: hasPerson)
         let flow = LoginFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
         return try await flow.run(client, options, presenter) { (result) async throws(OAuthError) in
-            try await context.service.tokens.adopt(result, label: account)
+            try await context.adopt(result, label: account, agent)
         }
     }
 
-    private func runDevice(_ client: OAuthClient, _ context: CommandContext) async throws(OAuthError) -> TokenManager.Adoption {
+    private func runDevice(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentClient?) async throws(OAuthError)
+        -> TokenManager.Adoption
+    {
         let flow = DeviceFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)
         let presenter = DevicePresenter(provider: client.provider, context: context)
         return try await flow.run(client, patience: timeout.map { .seconds($0) }, presenter) { (result) async throws(OAuthError) in
-            try await context.service.tokens.adopt(result, label: account)
+            try await context.adopt(result, label: account, agent)
         }
     }
 

@@ -58,17 +58,13 @@ struct AuthLogout: AsyncParsableCommand {
             }
             return revoke ? "it was not revoked: the login belongs to another program (\(account.source))" : nil
         }
-        var client: OAuthClient?
-        var warning: String?
-        if revoke {
-            // A server that cannot be found is no reason to keep the account here.
-            do throws(OAuthError) {
-                client = try await context.service.client(try context.service.catalog.provider(account.provider), withRevocation: true)
-            } catch { warning = error.message }
+        let byAgent = try await context.viaAgent(account.provider, account: account.id) { (agent) async throws(AgentClient.Failure) in
+            let answer = try await agent.remove(account, revoke: revoke)
+            return answer.isDone ? answer : nil
         }
-        let answer = try await attempt(account.provider, account: account.id) { () async throws(OAuthError) in
-            try await context.service.tokens.remove(account, revokingAt: client)
+        if let byAgent { return byAgent.warning }
+        return try await attempt(account.provider, account: account.id) { () async throws(OAuthError) in
+            try await context.service.remove(account, revoke: revoke)
         }
-        return warning ?? answer
     }
 }

@@ -19,14 +19,25 @@ struct AuthRefresh: AsyncParsableCommand {
         let account = try await attempt(name, account: selection.account) { () throws(OAuthError) in
             try context.service.account(name, named: selection.account)
         }
-        let held = try await attempt(name, account: account.id) { () async throws(OAuthError) in
-            try await context.service.token(account, .new)
-        }
+        let warning = try await refresh(account, context)
         let current = try await attempt { () throws(OAuthError) in try context.service.metadata() }.account(id: account.id) ?? account
-        if let warning = held.warning { context.output.note("warning: " + warning) }
-        let left = held.facts.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
+        if let warning { context.output.note("warning: " + warning) }
+        let left = current.expiresAt.map { Moments.length($0 - context.now) } ?? "an unknown time"
         context.output.result(
-            ActionResult.document(name, [ActionResult(account: current, action: "refreshed", warning: held.warning)]),
+            ActionResult.document(name, [ActionResult(account: current, action: "refreshed", warning: warning)]),
             text: "refreshed \(current.title); the new token lives \(left)")
+    }
+
+    private func refresh(_ account: AccountRecord, _ context: CommandContext) async throws(CommandFailure) -> String? {
+        if account.owner == .vault {
+            let byAgent = try await context.viaAgent(account.provider, account: account.id) { (agent) async throws(AgentClient.Failure) in
+                let answer = try await agent.refresh(account)
+                return answer.isDone ? answer : nil
+            }
+            if let byAgent { return byAgent.warning }
+        }
+        return try await attempt(account.provider, account: account.id) { () async throws(OAuthError) in
+            try await context.service.token(account, .new)
+        }.warning
     }
 }

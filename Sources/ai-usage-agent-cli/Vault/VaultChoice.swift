@@ -8,6 +8,16 @@ struct VaultChoice {
 
     init(_ context: CommandContext) { self.context = context }
 
+    /// The agent, if it can store a login: then nobody has to open the vault here.
+    ///
+    /// - Throws: exit 4 when it is locked.
+    func openAgent() async throws(CommandFailure) -> AgentClient? {
+        let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
+        guard metadata.vault != nil, let status = try await context.agentStatus() else { return nil }
+        if status["locked"]?.bool == true { throw CommandFailure(Vault.held) }
+        return context.agent
+    }
+
     /// Makes sure that there is a vault and that it opens, before a login spends anything.
     func ensureOpen() async throws(CommandFailure) {
         let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }

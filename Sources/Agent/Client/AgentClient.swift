@@ -1,0 +1,186 @@
+package import OAuth
+package import Platform
+package import Vault
+
+/// Asks the running agent, for a command that then needs no key of its own.
+package struct AgentClient: Sendable {
+    private let socket: AgentSocket
+    private let store: String
+
+    package init(_ paths: VaultPaths) {
+        socket = AgentSocket(paths)
+        store = paths.data
+    }
+
+    package var path: String { socket.path }
+
+    package enum Failure: Error, Sendable {
+        /// Its answer is an error, which is the command's.
+        case refused(VarlinkError)
+        /// What stands at its place is not to be trusted, or did not answer as an agent does.
+        case broken(String)
+    }
+
+    /// The parameters of an answer.
+    package final class Answer: Sendable {
+        let document: JSONDocument
+
+        fileprivate init(_ box: SecretBox) throws(Failure) {
+            do throws(JSONError) { document = try JSONDocument(box.take() ?? SecretBytes(zeroes: 0)) } catch {
+                throw .broken("it answered something that is no JSON (\(error.reason))")
+            }
+        }
+
+        func text(_ name: String) -> String? { document.at("parameters", name).flatMap { document.string($0) } }
+
+        /// All of them: for answers without secrets.
+        package var parameters: JSONValue { document.at("parameters").map { document.value($0) } ?? .null }
+    }
+
+    /// Asks once, on a connection of its own.
+    ///
+    /// - Parameter parameters: written as they are, and then wiped.
+    /// - Returns: nil where no agent runs, or one that serves another store.
+    package func ask(_ method: String, _ parameters: consuming SecretBytes) async throws(Failure) -> Answer? {
+        var buffer = SecretBuffer(capacity: parameters.count + 96)
+        buffer.append("{\"method\":\"\(AgentInterface.name).\(method)\",\"parameters\":")
+        buffer.append(parameters)
+        buffer.append("}\0")
+        let question = SecretBlock(buffer.finish())
+        let socket = socket
+        let answer: Answer
+        switch await onOwnThread({ AgentConversation.run(socket, question) }) {
+        case .nobody: return nil
+        case .broken(let reason): throw .broken(reason)
+        case .answer(let box): answer = try Answer(box)
+        }
+        guard let name = answer.document.text(at: "error") else { return answer }
+        let error = VarlinkError(name: name, parameters: answer.parameters.object ?? JSONObject())
+        if error.kind == .wrongStore { return nil }
+        throw .refused(error)
+    }
+
+    /// The same for parameters without secrets.
+    package func ask(_ method: String, _ parameters: JSONObject = [:]) async throws(Failure) -> Answer? {
+        try await ask(method, SecretBytes(JSONValue.object(parameters).compact))
+    }
+
+    // MARK: What commands want
+
+    /// A live token of an account of the vault.
+    package func token(_ account: AccountRecord, minimum: Int?) async throws(Failure) -> HeldToken? {
+        let answer = try await ask(
+            "GetToken",
+            [
+                "provider": .string(account.provider), "account": .string(account.id), "minTtlSeconds": .optional(minimum),
+                "store": .string(store),
+            ])
+        guard let answer else { return nil }
+        guard let node = answer.document.at("parameters", "accessToken"), let token = answer.document.secret(node) else {
+            throw .broken("its answer holds no token")
+        }
+        return HeldToken(lent: token, account, expiresAt: answer.text("expiresAt").flatMap { Timestamp($0) }, answer.text("warning"))
+    }
+
+    package func refresh(_ account: AccountRecord) async throws(Failure) -> (warning: String?, isDone: Bool) {
+        let answer = try await ask("Refresh", named(account))
+        return (answer?.text("warning"), answer != nil)
+    }
+
+    package func remove(_ account: AccountRecord, revoke: Bool) async throws(Failure) -> (warning: String?, isDone: Bool) {
+        var parameters = named(account)
+        parameters["revoke"] = .bool(revoke)
+        let answer = try await ask("Remove", parameters)
+        return (answer?.text("warning"), answer != nil)
+    }
+
+    /// The id of the account that the login was stored as, and whether it is new; nil where no agent took it.
+    package func adopt(_ bundle: borrowing SecretBytes, label: String?) async throws(Failure) -> (id: String, isNew: Bool)? {
+        var writer = SecretJSONWriter(capacity: bundle.count + 256)
+        bundle.withBytes { writer.member("bundle", raw: $0) }
+        writer.member("label", .optional(label))
+        writer.member("store", .string(store))
+        guard let answer = try await ask("Adopt", writer.finish()) else { return nil }
+        guard let id = answer.parameters["account"]["id"].string else { throw .broken("its answer names no account") }
+        return (id, answer.parameters["isNew"].bool ?? false)
+    }
+
+    package func unlock(_ passphrase: borrowing SecretBytes?) async throws(Failure) -> Bool {
+        var writer = SecretJSONWriter()
+        writer.member("passphrase", optionalSecret: passphrase)
+        return try await ask("Unlock", writer.finish()) != nil
+    }
+
+    /// What the agent says of itself, if it serves this store; nil where none does.
+    package func status() async throws(Failure) -> JSONObject? {
+        guard let answer = try await ask("Status")?.parameters.object, answer["store"]?.string == store else { return nil }
+        return answer
+    }
+
+    private func named(_ account: AccountRecord) -> JSONObject {
+        ["provider": .string(account.provider), "account": .string(account.id), "store": .string(store)]
+    }
+}
+
+extension AgentClient.Failure {
+    /// In the words of a command.
+    package var error: (code: String, message: String, remedy: String?) {
+        switch self {
+        case .refused(let error):
+            let message = error.parameters["message"]?.string ?? "the agent answered \(error.name)"
+            return (error.parameters["code"]?.string ?? "internal", message, error.parameters["remedy"]?.string)
+        case .broken(let reason):
+            return ("agent_broken", "the agent is of no use: \(reason)", "ai-usage-agent agent stop, then start it again")
+        }
+    }
+}
+
+/// One question and its answer on a thread that may wait.
+private enum AgentConversation {
+    enum Result: Sendable {
+        case nobody
+        case broken(String)
+        case answer(SecretBox)
+    }
+
+    private static let largestAnswer = 16 << 20
+    /// A refresh that somebody else has begun may take 30 s, and one of our own as long again.
+    private static let patience = Duration.seconds(75)
+
+    static func run(_ place: AgentSocket, _ question: SecretBlock) -> Result {
+        let socket: StreamSocket
+        do throws(AgentSocket.Problem) {
+            guard let connected = try place.connect() else { return .nobody }
+            socket = connected
+        } catch { return .broken(error.reason) }
+        let end = TimeSource.system.elapsed() + patience
+        guard socket.sendAll(question, until: end) else { return .broken("it took no question") }
+        var buffer = SecretBuffer(capacity: 8192)
+        var scratch = SecretBytes(zeroes: 8192)
+        while true {
+            switch socket.receive(into: &scratch, most: 8192) {
+            case .bytes(let count):
+                let isWhole = scratch.withBytes { $0[count - 1] == 0 }
+                scratch.withBytes { buffer.append($0.extracting(first: isWhole ? count - 1 : count)) }
+                if isWhole { return .answer(SecretBox(buffer.finish())) }
+                guard buffer.count <= largestAnswer else { return .broken("its answer is too long") }
+            case .nothingYet:
+                let left = end - TimeSource.system.elapsed()
+                guard left > .zero else { return .broken("it did not answer for 75 s") }
+                _ = Poller.wait([Poller.Interest(socket.descriptor.raw)], left)
+            case .ended: return .broken("it hung up without an answer")
+            }
+        }
+    }
+}
+
+extension AgentSocket.Problem {
+    package var reason: String {
+        switch self {
+        case .isRunning(let path): "another agent serves \(path)"
+        case .isTooLong(let path): "\(path) is longer than the 107 bytes that the path of a socket may have"
+        case .file(let error): error.description
+        case .socket(let error): error.description
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import Agent
+import ArgumentParser
+import Platform
+import Vault
+
+struct AgentInstall: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "install", abstract: "Let systemd start the agent with the first question.",
+        discussion: """
+            Writes ai-usage-agent.socket and .service for your own systemd manager, with the XDG paths that are in force, and
+            starts the socket. Nothing runs as root.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .customLong("print"), help: "Print the units instead of writing them.") var printsOnly = false
+
+    func run() async throws {
+        let context = try CommandContext(global)
+        guard let program = OwnProcess.program else {
+            throw CommandFailure(code: "storage", message: "/proc/self/exe does not say where this program is", remedy: nil, exitCode: 1)
+        }
+        let names = ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"]
+        let variables = names.compactMap { name in context.environment[name].map { (name: name, value: $0) } }
+            .filter { $0.value.hasPrefix("/") }
+        let socket = AgentSocket(context.paths).path
+        let units = SystemdUnit.user(program: program, socket: socket, environment: variables)
+        if printsOnly {
+            return context.output.result(
+                ["schemaVersion": 1, "units": .array(units.map { ["name": .string($0.name), "text": .string($0.text)] })],
+                text: units.map { "# \($0.name)\n\($0.text)" }.joined(separator: "\n"))
+        }
+        let manager = UserManager(context)
+        let files = try manager.write(units)
+        let reason = await manager.start(units)
+        if let reason { context.output.note("the units are written, but were not started: \(reason)") }
+        context.output.result(
+            ["schemaVersion": 1, "files": .strings(files), "started": .bool(reason == nil), "reason": .optional(reason)],
+            text: reason == nil
+                ? "systemd starts the agent with the first question at \(socket)"
+                : "written:\n" + files.map { "  " + $0 }.joined(separator: "\n")
+                    + "\nstart it with: systemctl --user daemon-reload && systemctl --user enable --now ai-usage-agent.socket")
+    }
+}
+
+struct AgentUninstall: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "uninstall", abstract: "Stop the agent and remove its systemd units. Nothing else is removed.")
+
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let context = try CommandContext(global)
+        let manager = UserManager(context)
+        let reason = await manager.stop()
+        let files = try manager.remove(["ai-usage-agent.socket", "ai-usage-agent.service"])
+        await manager.reload()
+        if let reason, !files.isEmpty { context.output.note("systemd was not told: \(reason)") }
+        context.output.result(
+            ["schemaVersion": 1, "files": .strings(files), "reason": .optional(reason)],
+            text: files.isEmpty ? "there were no units of ours" : "removed:\n" + files.map { "  " + $0 }.joined(separator: "\n"))
+    }
+}
+
+/// The systemd manager of this person and the directory of its units.
+private struct UserManager {
+    private let directory: String
+    private let environment: [String: String]
+
+    init(_ context: CommandContext) {
+        directory = String(context.paths.configuration.dropLast(VaultPaths.folder.utf8.count + 1)) + "/systemd/user"
+        environment = context.childEnvironment
+    }
+
+    /// - Throws: exit 65 for a unit of the same name that somebody else wrote.
+    func write(_ units: [SystemdUnit]) throws(CommandFailure) -> [String] {
+        do throws(FileError) {
+            let folder = try PrivateDirectory.open(directory, trust: .notWritableByOthers, create: true)
+            for unit in units { try checkOurs(unit.name, folder) }
+            for unit in units {
+                let text = Array(unit.text.utf8)
+                try folder.replace(unit.name, with: text.span)
+            }
+            return units.map { folder.file($0.name) }
+        } catch {
+            throw CommandFailure(
+                code: "storage", message: error.description, remedy: error.repair, exitCode: error.kind == .unsafe ? 65 : 1)
+        }
+    }
+
+    func remove(_ names: [String]) throws(CommandFailure) -> [String] {
+        do throws(FileError) {
+            let folder = try PrivateDirectory.open(directory, trust: .notWritableByOthers)
+            var removed: [String] = []
+            for name in names where try folder.exists(name) {
+                try checkOurs(name, folder)
+                try folder.remove(name)
+                removed.append(folder.file(name))
+            }
+            return removed
+        } catch {
+            if error.kind == .notFound { return [] }
+            throw CommandFailure(
+                code: "storage", message: error.description, remedy: error.repair, exitCode: error.kind == .unsafe ? 65 : 1)
+        }
+    }
+
+    private func checkOurs(_ name: String, _ folder: PrivateDirectory) throws(FileError) {
+        guard try folder.exists(name) else { return }
+        let text = PublicFile.read(folder.file(name)) ?? ""
+        guard text.hasPrefix(SystemdUnit.mark) else {
+            throw FileError(.unsafe, folder.file(name), "was written by somebody else; move it away first")
+        }
+    }
+
+    /// - Returns: why it did not work; nil if it did.
+    func start(_ units: [SystemdUnit]) async -> String? {
+        if let reason = await run(["daemon-reload"]) { return reason }
+        return await run(["enable", "--now", "ai-usage-agent.socket"])
+    }
+
+    func stop() async -> String? { await run(["disable", "--now", "ai-usage-agent.socket", "ai-usage-agent.service"]) }
+    func reload() async { _ = await run(["daemon-reload"]) }
+
+    private func run(_ arguments: [String]) async -> String? {
+        do throws(ChildProcess.Failure) {
+            _ = try await ChildProcess.output(of: ["systemctl", "--user"] + arguments, environment: environment, limit: 65536)
+            return nil
+        } catch { return "\(error)" }
+    }
+}
