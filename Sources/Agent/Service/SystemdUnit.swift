@@ -10,15 +10,18 @@ package struct SystemdUnit: Sendable {
     ///
     /// - Parameters:
     ///   - program: absolute path; started as `program agent run`.
-    ///   - socket: absolute path of the socket.
+    ///   - socket: absolute path; nil where it is in the runtime directory of the manager.
     ///   - environment: the variables that decide paths, as they are in force.
-    package static func user(program: String, socket: String, environment: [(name: String, value: String)]) -> [SystemdUnit] {
+    package static func user(program: String, socket: String?, environment: [(name: String, value: String)]) -> [SystemdUnit] {
         let variables = environment.map { "Environment=" + quoted("\($0.name)=\($0.value)") }
         return [
             SystemdUnit(
                 name: "ai-usage-agent.socket",
                 text: lines(
-                    [mark, "[Unit]", "Description=Socket of the AI usage agent", "", "[Socket]", "ListenStream=" + escaped(socket)]
+                    [
+                        mark, "[Unit]", "Description=Socket of the AI usage agent", "", "[Socket]",
+                        "ListenStream=" + (socket.map(escaped) ?? "%t/ai-usage-agent/agent.sock"),
+                    ]
                         + socketOptions + ["", "[Install]", "WantedBy=sockets.target"])),
             SystemdUnit(
                 name: "ai-usage-agent.service",
@@ -30,32 +33,27 @@ package struct SystemdUnit: Sendable {
         ]
     }
 
-    /// The units of a server, one instance for each user who has logins there: `systemctl enable --now ai-usage-agent@NAME.socket`.
+    /// The unit of a server, one instance for each user who has logins there: `systemctl enable --now ai-usage-agent@NAME.service`.
     ///
-    /// The key comes as an encrypted credential, which the units of a person's own manager can only have from systemd 256 on.
+    /// The key comes as an encrypted credential, which the units of a person's own manager can only have from systemd 256 on. It
+    /// makes its own socket: the directory of one that systemd makes would be root's.
     package static func system(program: String) -> [SystemdUnit] {
         let state = "/var/lib/ai-usage-agent/%i"
         return [
             SystemdUnit(
-                name: "ai-usage-agent@.socket",
-                text: lines(
-                    ["[Unit]", "Description=Socket of the AI usage agent of %i", "", "[Socket]"]
-                        + ["ListenStream=/run/ai-usage-agent-%i/ai-usage-agent/agent.sock", "SocketUser=%i"] + socketOptions
-                        + ["", "[Install]", "WantedBy=sockets.target"])),
-            SystemdUnit(
                 name: "ai-usage-agent@.service",
                 text: lines(
                     [
-                        "[Unit]", "Description=AI usage agent of %i", "Requires=ai-usage-agent@%i.socket",
-                        "After=ai-usage-agent@%i.socket network-online.target", "Wants=network-online.target", "", "[Service]", "User=%i",
-                        "ExecStart=" + quoted(program) + " agent run",
+                        mark, "[Unit]", "Description=AI usage agent of %i", "After=network-online.target", "Wants=network-online.target",
+                        "",
+                        "[Service]", "User=%i", "ExecStart=" + quoted(program) + " agent run",
                         "# Made with: systemd-creds encrypt --name=ai-usage-agent.identity KEY-FILE /etc/credstore.encrypted/ai-usage-agent-%i",
                         "LoadCredentialEncrypted=ai-usage-agent.identity:/etc/credstore.encrypted/ai-usage-agent-%i",
                         "StateDirectory=ai-usage-agent/%i", "StateDirectoryMode=0700", "RuntimeDirectory=ai-usage-agent-%i",
-                        "RuntimeDirectoryMode=0700", "RuntimeDirectoryPreserve=yes", "Environment=HOME=\(state)",
-                        "Environment=XDG_DATA_HOME=\(state)", "Environment=XDG_STATE_HOME=\(state)/state",
-                        "Environment=XDG_CONFIG_HOME=/etc", "Environment=XDG_RUNTIME_DIR=/run/ai-usage-agent-%i",
-                    ] + service + hardening + alone + ["", "[Install]", "Also=ai-usage-agent@%i.socket"])),
+                        "RuntimeDirectoryMode=0700", "# Who calls it needs these as well, except HOME.", "Environment=HOME=\(state)",
+                        "Environment=XDG_DATA_HOME=\(state)/data", "Environment=XDG_STATE_HOME=\(state)/state",
+                        "Environment=XDG_CONFIG_HOME=\(state)/config", "Environment=XDG_RUNTIME_DIR=/run/ai-usage-agent-%i",
+                    ] + service + hardening + alone + ["", "[Install]", "WantedBy=multi-user.target"]))
         ]
     }
 
@@ -74,14 +72,17 @@ package struct SystemdUnit: Sendable {
         "SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources",
         "# Locked memory, and more open connections than the usual limit.",
         "SystemCallFilter=mlock munlock memfd_secret setrlimit prlimit64",
-        "SystemCallErrorNumber=EPERM", "CapabilityBoundingSet=", "UMask=0077", "LimitCORE=0", "LimitNOFILE=4096", "MemorySwapMax=0",
+        "SystemCallErrorNumber=EPERM", "UMask=0077", "LimitCORE=0", "LimitNOFILE=4096", "MemorySwapMax=0",
     ]
 
-    /// What only the system's manager can promise.
+    /// What only the system's manager can promise: a person's own has neither the right to drop capabilities nor, before systemd
+    /// 254, mount name spaces without a user name space, in which root's files would seem to be nobody's.
     private static let alone = [
-        "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectClock=yes", "ProtectHostname=yes",
+        "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectClock=yes",
+        "ProtectHostname=yes",
         "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectControlGroups=yes",
         "ProtectProc=invisible", "ProcSubset=pid", "AmbientCapabilities=", "KeyringMode=private", "RemoveIPC=yes", "DevicePolicy=closed",
+        "PrivateUsers=no", "PrivateMounts=yes",
     ]
 
     private static func lines(_ lines: [String]) -> String { lines.joined(separator: "\n") + "\n" }

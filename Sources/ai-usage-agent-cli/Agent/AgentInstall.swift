@@ -9,28 +9,49 @@ struct AgentInstall: AsyncParsableCommand {
         discussion: """
             Writes ai-usage-agent.socket and .service for your own systemd manager, with the XDG paths that are in force, and
             starts the socket. Nothing runs as root.
+
+            For a server, root makes one for each user who has logins there, with the vault's key as an encrypted credential:
+              # ai-usage-agent agent install --system
+              # systemctl enable --now ai-usage-agent@NAME.service
             """)
 
     @OptionGroup var global: GlobalOptions
     @Flag(name: .customLong("print"), help: "Print the units instead of writing them.") var printsOnly = false
+    @Flag(help: "Units of the system's manager, one instance for each user, in /etc/systemd/system.") var system = false
+    @Option(help: ArgumentHelp("Start this program instead of the running one.", valueName: "path")) var program: String?
+
+    func validate() throws {
+        if let program, !program.hasPrefix("/") { throw ValidationError("--program needs an absolute path") }
+    }
 
     func run() async throws {
         let context = try CommandContext(global)
-        guard let program = OwnProcess.program else {
+        guard let program = program ?? OwnProcess.program else {
             throw CommandFailure(code: "storage", message: "/proc/self/exe does not say where this program is", remedy: nil, exitCode: 1)
         }
         let names = ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"]
         let variables = names.compactMap { name in context.environment[name].map { (name: name, value: $0) } }
             .filter { $0.value.hasPrefix("/") }
         let socket = AgentSocket(context.paths).path
-        let units = SystemdUnit.user(program: program, socket: socket, environment: variables)
+        // A program that is not the running one is another installation's, which knows nothing of this environment.
+        let isHere = self.program == nil
+        let units =
+            system
+            ? SystemdUnit.system(program: program)
+            : SystemdUnit.user(program: program, socket: isHere ? socket : nil, environment: isHere ? variables : [])
         if printsOnly {
             return context.output.result(
                 ["schemaVersion": 1, "units": .array(units.map { ["name": .string($0.name), "text": .string($0.text)] })],
                 text: units.map { "# \($0.name)\n\($0.text)" }.joined(separator: "\n"))
         }
-        let manager = UserManager(context)
+        let manager = system ? UnitManager(directory: "/etc/systemd/system", context) : UnitManager(context)
         let files = try manager.write(units)
+        if system {
+            return context.output.result(
+                ["schemaVersion": 1, "files": .strings(files), "started": false, "reason": "one instance is started for each user"],
+                text: "written:\n" + files.map { "  " + $0 }.joined(separator: "\n")
+                    + "\nstart one with: systemctl daemon-reload && systemctl enable --now ai-usage-agent@NAME.service")
+        }
         let reason = await manager.start(units)
         if let reason { context.output.note("the units are written, but were not started: \(reason)") }
         context.output.result(
@@ -50,7 +71,7 @@ struct AgentUninstall: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        let manager = UserManager(context)
+        let manager = UnitManager(context)
         let reason = await manager.stop()
         let files = try manager.remove(["ai-usage-agent.socket", "ai-usage-agent.service"])
         await manager.reload()
@@ -61,11 +82,17 @@ struct AgentUninstall: AsyncParsableCommand {
     }
 }
 
-/// The systemd manager of this person and the directory of its units.
-private struct UserManager {
+/// A systemd manager and the directory of its units.
+private struct UnitManager {
     private let directory: String
     private let environment: [String: String]
 
+    init(directory: String, _ context: CommandContext) {
+        self.directory = directory
+        environment = context.childEnvironment
+    }
+
+    /// That of this person.
     init(_ context: CommandContext) {
         directory = String(context.paths.configuration.dropLast(VaultPaths.folder.utf8.count + 1)) + "/systemd/user"
         environment = context.childEnvironment
