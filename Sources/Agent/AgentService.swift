@@ -42,7 +42,8 @@ package struct AgentService: Sendable {
     package func metadata() throws(OAuthError) -> Metadata {
         do throws(VaultError) {
             var metadata = try vault.metadataStore.read()
-            metadata.accounts += environmentAccounts(metadata.accounts)
+            let others = environmentAccounts(metadata.accounts)
+            if !others.isEmpty { metadata.accounts += others }
             return metadata
         } catch { throw OAuthError(error) }
     }
@@ -86,6 +87,20 @@ package struct AgentService: Sendable {
         let id = account.id
         do throws(VaultError) {
             try await vault.metadataStore.update { $0.updateAccount(id: id) { $0.lastUsedAt = now } }
+        } catch { throw OAuthError(error) }
+    }
+
+    /// The same for several accounts in one write.
+    func noteUse(of ids: Set<String>) async throws(OAuthError) {
+        let now = time.now()
+        do throws(VaultError) {
+            try await vault.metadataStore.update { metadata in
+                for id in ids {
+                    metadata.updateAccount(id: id) { account in
+                        if account.lastUsedAt.map({ now - $0 >= 60 || now < $0 }) ?? true { account.lastUsedAt = now }
+                    }
+                }
+            }
         } catch { throw OAuthError(error) }
     }
 

@@ -26,6 +26,8 @@ package actor AgentCore {
     private(set) var lockedBecause: VaultError?
     private(set) var unlockedAt: Duration
     private var filling: Task<Void, Never>?
+    private var notedUses: Set<String> = []
+    private var isNotingUse = false
     var plan = RenewalPlan()
 
     /// - Parameters:
@@ -159,6 +161,7 @@ package actor AgentCore {
             shelf.keep(entry, for: question, seen: seen)
             fillSoon()
         }
+        if held.facts.generation != account.generation { OwnProcess.releaseCode() }
         return handOut(entry, question, peer)
     }
 
@@ -177,12 +180,22 @@ package actor AgentCore {
         return entry.message
     }
 
-    /// Not being able to write it down costs nobody a token.
+    /// Written at once, and what comes within a second after that together: each write is a new auth.json. Not being able to
+    /// write it down costs nobody a token.
     private func noteUse(of accountId: String) async {
-        do throws(OAuthError) {
-            guard let account = try service.metadata().account(id: accountId) else { return }
-            try await service.noteUse(of: account)
-        } catch { logger.warning("lastUsedAt was not written", metadata: ["reason": "\(error)"]) }
+        let isFirst = notedUses.isEmpty && !isNotingUse
+        notedUses.insert(accountId)
+        guard isFirst else { return }
+        isNotingUse = true
+        while !notedUses.isEmpty {
+            let ids = notedUses
+            notedUses = []
+            do throws(OAuthError) { try await service.noteUse(of: ids) } catch {
+                logger.warning("lastUsedAt was not written", metadata: ["reason": "\(error)"])
+            }
+            await time.sleep(.seconds(1))
+        }
+        isNotingUse = false
     }
 
     /// Puts every live token at hand, so that the first question for each is as quick as the second.
@@ -219,6 +232,7 @@ package actor AgentCore {
         let account = try service.account(provider, named: name)
         let held = try await service.token(account, .new)
         shelf.forget(account.id)
+        OwnProcess.releaseCode()
         return (try service.metadata().account(id: account.id) ?? account, held.warning)
     }
 

@@ -12,8 +12,8 @@ package enum OwnProcess {
         return directory + "/" + name
     }
 
-    /// Gives back the pages of programs and libraries that have only been read: most of them were needed to start. What is
-    /// needed again comes from the kernel's cache.
+    /// Gives back the pages of programs and libraries that have only been read: most of them were needed to start, or for one
+    /// request (libcurl's). What is needed again comes from the kernel's cache.
     package static func releaseCode() { clinux_release_code() }
 
     /// Bytes of memory in RAM (/proc/self/statm); 0 where the kernel does not say.

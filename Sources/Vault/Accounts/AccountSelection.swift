@@ -33,6 +33,8 @@ package enum AccountSelection {
     /// - Throws: `noSuchAccount`, or `ambiguousAccount` with the candidates in the message.
     package static func find(_ name: String, provider: String, in metadata: Metadata) throws(VaultError) -> AccountRecord {
         let accounts = metadata.accounts.filter { $0.provider == provider }
+        // An id is nobody else's name, and looking at all names of thousands of accounts takes its time.
+        if let account = accounts.first(where: { $0.id == name }) { return account }
         func names(_ account: AccountRecord) -> [String] {
             [account.id, account.email, account.label, account.accountKey].compactMap { $0?.lowercased() }
         }

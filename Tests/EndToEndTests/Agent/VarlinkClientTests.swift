@@ -4,6 +4,17 @@ import Testing
 
 @Suite("The agent and a client that others wrote")
 struct VarlinkClientTests {
+    @Test("The interface's description in docs is the one that the agent gives")
+    func documented() async throws {
+        try await Scene.with(start: .empty) { scene in
+            try await RunningAgent.with(scene) { agent in
+                let answer = try await agent.call("org.varlink.service.GetInterfaceDescription", ["interface": "io.aiusage.Agent"])
+                let description = try #require(answer["parameters"]["description"].string)
+                #expect(try scene.home.text(Program.repository + "/docs/io.aiusage.Agent.varlink") == description)
+            }
+        }
+    }
+
     private static func ask(_ agent: RunningAgent, _ arguments: String...) async throws -> JSONValue {
         let python = try #require(Python.path)
         let outcome = await
