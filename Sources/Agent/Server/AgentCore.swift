@@ -25,6 +25,7 @@ package actor AgentCore {
     /// Why nothing is handed out; nil while the vault can be opened.
     private(set) var lockedBecause: VaultError?
     private(set) var unlockedAt: Duration
+    private(set) var isEnding = false
     private var filling: Task<Void, Never>?
     private var notedUses: Set<String> = []
     private var isNotingUse = false
@@ -116,7 +117,11 @@ package actor AgentCore {
         await fill()
     }
 
+    /// - Throws: `locked`; `busy` when the agent is about to end, so that nothing is begun that would be cut in half.
     func checkUnlocked() throws(OAuthError) {
+        if isEnding {
+            throw OAuthError(.vault(.busy), "the agent is about to end", remedy: "run the command again; it works without an agent, too")
+        }
         guard let lockedBecause else { return }
         throw OAuthError(.vault(.locked), lockedBecause.message, remedy: "ai-usage-agent vault unlock")
     }
@@ -258,11 +263,19 @@ package actor AgentCore {
         return (account, warning)
     }
 
-    func status() -> JSONObject {
+    /// Whether nothing is handed out: told to be locked, or in need of a passphrase that only a person can give.
+    private func isLocked() async -> Bool {
+        if lockedBecause != nil { return true }
+        guard let record = try? service.vault.metadataStore.read().vault, record.identitySource == .passphrase else { return false }
+        return await !service.vault.isOpen
+    }
+
+    func status() async -> JSONObject {
         let accounts = (try? service.metadata().accounts.count) ?? 0
+        let isLocked = await isLocked()
         return [
             "version": .string(version), "pid": .number(JSONNumber(OwnProcess.pid)), "store": .string(paths.data),
-            "locked": .bool(lockedBecause != nil), "since": .string(startedAt.wholeSeconds.description),
+            "locked": .bool(isLocked), "since": .string(startedAt.wholeSeconds.description),
             "accounts": .number(JSONNumber(accounts)), "nextRefreshAt": .optional(plan.next?.wholeSeconds.description),
             "resident": .number(JSONNumber(OwnProcess.resident)),
         ]
@@ -270,6 +283,7 @@ package actor AgentCore {
 
     /// Waits for what must not be cut in half.
     package func finish() async {
+        isEnding = true
         await service.tokens.settle()
         await audit.flush()
     }

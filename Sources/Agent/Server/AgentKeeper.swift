@@ -64,6 +64,7 @@ extension AgentCore {
     }
 
     private func renew(_ account: AccountRecord, _ service: AgentService) async {
+        guard !isEnding else { return }
         // A token that is at hand and lives is planned for without being read again.
         if account.status != .pendingCommit, let entry = shelf.entry(account, minimum: RenewalPlan.minimum, now: time.now()) {
             _ = plan.plan(entry.facts, isRefreshable: account.refreshable, at: time.now())

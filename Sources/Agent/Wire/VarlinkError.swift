@@ -47,9 +47,11 @@ extension VarlinkError {
     }
 
     package init(_ error: OAuthError, provider: String?, account: String?) {
+        // Nobody sits at the agent's terminal: what opens a vault for a command is given to the agent in another way.
+        let remedy = error.code == .vault(.locked) ? "ai-usage-agent vault unlock" : error.remedy
         self.init(
             VarlinkError.kind(error.code), code: ErrorCode.name(error.code), provider: provider, account: account, message: error.message,
-            remedy: error.remedy)
+            remedy: remedy)
     }
 
     /// Nil for an error of org.varlink.service, or of somebody else.

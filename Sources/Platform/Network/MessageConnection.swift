@@ -37,6 +37,8 @@ final class MessageConnection {
     private var sent = 0
     /// An answer is being worked on; what the caller sends meanwhile waits.
     var isBusy = false
+    /// Its answers go on until it hangs up.
+    var isStream = false
     /// The caller has said everything it will say.
     var hasEnded = false
     var isWatchedForReading = true

@@ -16,6 +16,8 @@ struct MessageLoop: ~Copyable {
     private var now = Duration.zero
     /// No caller's time is over before this.
     private var nextSweep: Duration?
+    /// When the end is not put off any longer.
+    private var endsAt: Duration?
     /// Too many callers for this process: nobody is accepted before this.
     private var acceptsAgain: Duration?
 
@@ -179,7 +181,7 @@ struct MessageLoop: ~Copyable {
 
     /// Brings what the kernel watches in line with what the caller may do next, or hangs up.
     private mutating func settle(_ connection: MessageConnection) {
-        if connection.isOver || (connection.hasEnded && connection.isIdle) { return close(connection) }
+        if connection.isOver || (connection.isIdle && (connection.hasEnded || endsAt != nil)) { return close(connection) }
         let reading = connection.isIdle && !connection.hasEnded
         let writing = connection.isSending
         if reading != connection.isWatchedForReading || writing != connection.isWatchedForWriting {
@@ -194,7 +196,7 @@ struct MessageLoop: ~Copyable {
         guard let connection = connection(caller.descriptor), connection.caller == caller else { return }
         now = MessageLoop.clock()
         connection.lastActivity = now
-        if isLast { connection.isBusy = false }
+        if isLast { connection.isBusy = false } else { connection.isStream = true }
         guard connection.send(message) else { return close(connection) }
         // What came meanwhile is due now.
         answerKept(connection)
@@ -230,11 +232,22 @@ struct MessageLoop: ~Copyable {
         handler.left(connection.caller)
     }
 
-    /// Sends what is on its way for a moment, and hangs up on everybody.
-    mutating func finish() {
-        for case let connection? in connections {
-            _ = connection.flush()
-            close(connection)
+    /// Begins or goes on to end: nobody is let in or listened to any more.
+    ///
+    /// - Returns: whether nothing is owed to anybody, or the time for it is over.
+    mutating func isFinished(within patience: Duration) -> Bool {
+        now = MessageLoop.clock()
+        if endsAt == nil {
+            endsAt = now + patience
+            readiness.remove(listening)
+            for case let connection? in connections where connection.isIdle { close(connection) }
         }
+        guard let endsAt else { return true }
+        nextSweep = min(nextSweep ?? endsAt, endsAt)
+        return endsAt <= now || !connections.contains { $0.map { $0.isSending || ($0.isBusy && !$0.isStream) } ?? false }
+    }
+
+    mutating func finish() {
+        for case let connection? in connections { close(connection) }
     }
 }

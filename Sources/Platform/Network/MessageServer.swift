@@ -67,7 +67,10 @@ package final class MessageServer: Sendable {
         if isFirst { wake.wake() }
     }
 
-    /// Takes no more messages, sends what is on its way, and ends `run`; from any thread.
+    /// How long the answers that are still owed at the end may take.
+    private static let farewell = Duration.seconds(2)
+
+    /// Takes no more messages, sends what is owed, and ends `run`; from any thread.
     package func stop() {
         arrivals.withLock { $0.isStopping = true }
         wake.wake()
@@ -82,7 +85,7 @@ package final class MessageServer: Sendable {
                 return (arrivals.answers, arrivals.isStopping)
             }
             for (caller, message, isLast) in answers { loop.deliver(message, to: caller, isLast: isLast) }
-            if isStopping {
+            if isStopping, loop.isFinished(within: MessageServer.farewell) {
                 loop.finish()
                 return
             }

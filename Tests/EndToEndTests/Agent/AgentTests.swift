@@ -217,6 +217,8 @@ struct AgentTests {
             connection.send(AgentConnection.message("Refresh", ["provider": "codex"]))
             try await scene.provider.wait(for: "refreshRequests", toReach: 1)
             agent.child.signal(SIGTERM)
+            let answer = await connection.answer()
+            #expect(answer["error"].isNull && answer["parameters"]["account"]["email"].string == "ada@example.org", "\(answer)")
             let outcome = await agent.child.finish()
             #expect(outcome.status == 0, "\(outcome)")
             let new = try await scene.require("token", "codex").text
