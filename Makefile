@@ -5,36 +5,38 @@ PREFIX ?= $(HOME)/.local
 RELEASE = .build/release
 SWIFT_RELEASE = scripts/build-release
 
-.PHONY: run test soak bench build install uninstall check lint format clean test-dependencies dependencies
+.PHONY: run test soak bench bench-agents build programs install uninstall check lint format clean test-dependencies dependencies
 
-run: dependencies
-	$(SWIFT_RELEASE) --product ai-usage-agent
+run: programs
 	$(SWIFT_RELEASE) --product demo-provider
 	scripts/demo $(RELEASE)
 
-build: dependencies
+build: programs
+
+# What is installed: the front door, the full program behind it, and the helper.
+programs: dependencies
 	$(SWIFT_RELEASE) --product ai-usage-agent
+	$(SWIFT_RELEASE) --product ai-usage-agent-cli
 	$(SWIFT_RELEASE) --product ai-usage-keyring
 
-test: test-dependencies check
-	$(SWIFT_RELEASE) --product ai-usage-agent
-	$(SWIFT_RELEASE) --product ai-usage-keyring
+test: test-dependencies check programs
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
 
 # The long form of what make test does in short: thousands of kills, every call, every history of a rotation.
-soak: test-dependencies
-	$(SWIFT_RELEASE) --product ai-usage-agent
-	$(SWIFT_RELEASE) --product ai-usage-keyring
+soak: test-dependencies programs
 	swift build --build-tests
-	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests'
+	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests'
 
 # Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
-bench: test-dependencies
-	$(SWIFT_RELEASE) --product ai-usage-agent
-	$(SWIFT_RELEASE) --product ai-usage-keyring
+bench: test-dependencies programs
 	$(SWIFT_RELEASE) --product demo-provider
 	Benchmarks/run --programs $(RELEASE)
+
+# The agent beside oidc-agent, ssh-agent, gpg-agent and others, in one run; some minutes. Installs those that are missing.
+bench-agents: test-dependencies programs
+	$(SWIFT_RELEASE) --product demo-provider
+	Benchmarks/agents --programs $(RELEASE)
 
 # What needs no build: the layout's rules and the formatter.
 check:
@@ -50,9 +52,10 @@ format:
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
 	install -m 755 -s $(RELEASE)/ai-usage-agent $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
+	install -m 755 -s $(RELEASE)/ai-usage-agent-cli $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent/ai-usage-agent-cli
 	install -m 755 -s $(RELEASE)/ai-usage-keyring $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent/ai-usage-keyring
 
-# Removes the program and never anything of the user's.
+# Removes the programs and never anything of the user's.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
@@ -61,7 +64,7 @@ dependencies:
 	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev libsqlite3-dev pkg-config curl
 
 test-dependencies: dependencies
-	scripts/install-dependencies age openssl strace python3 python3-venv dbus gnome-keyring libsecret-tools
+	scripts/install-dependencies age openssl oidc-agent-cli strace python3 python3-venv dbus gnome-keyring libsecret-tools
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:

@@ -6,7 +6,8 @@ import PackageDescription
 let package = Package(
     name: "ai-usage-agent",
     products: [
-        .executable(name: "ai-usage-agent", targets: ["ai-usage-agent-cli"]),
+        .executable(name: "ai-usage-agent", targets: ["ai-usage-agent"]),
+        .executable(name: "ai-usage-agent-cli", targets: ["ai-usage-agent-cli"]),
         .executable(name: "ai-usage-keyring", targets: ["ai-usage-keyring"]),
         .executable(name: "demo-provider", targets: ["demo-provider"]),
     ],
@@ -47,6 +48,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
+        ),
+
+        // What people start: `token` answered by a running agent, else the program above. Embedded Swift, because starting a
+        // runtime takes longer than the answer (docs/decisions/0013-a-front-door-in-embedded-swift.md).
+        .target(name: "CFrontDoor", cSettings: strictC),
+        .executableTarget(
+            name: "ai-usage-agent", dependencies: ["CFrontDoor"],
+            swiftSettings: [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])]
         ),
 
         // The only program that loads libsecret: a short-lived helper that can be killed when the Secret Service is silent.

@@ -14,6 +14,8 @@ import string
 import subprocess
 import uuid
 
+from scene import Home, Provider, find, log_in
+
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 TOKEN = string.ascii_letters + string.digits + "-_"
 
@@ -79,3 +81,30 @@ def add_accounts(data: pathlib.Path, state: pathlib.Path, age: str, count: int) 
     (data / "auth.json").write_text(json.dumps(metadata, indent=2) + "\n")
     # A machine that remembers nothing distrusts nothing; the next write brings it up to date.
     (state / "vault-memory").unlink(missing_ok=True)
+
+
+class Seeds:
+    """Vaults of any size, with one account in each that is measured and that nobody else has the tokens of."""
+
+    def __init__(self, folder: pathlib.Path, agent: str, provider: Provider):
+        self.folder, self.agent, self.provider = folder, agent, provider
+        self.small = self.empty("seed")
+        log_in(self.small, provider, "filler")
+
+    def empty(self, name: str) -> Home:
+        home = Home(self.folder / name, self.agent)
+        home.configure(self.provider.base)
+        home.run("vault", "init", "--backend", "file", "--identity", "key-file")
+        return home
+
+    def home(self, name: str, accounts: int, base: str | None = None) -> Home:
+        """A vault of that many accounts, among them `NAME@example.org`, logged in at `base`."""
+        if accounts == 1:
+            home = self.empty(name)
+        else:
+            home = self.small.copy(self.folder / name)
+            add_accounts(home.data, home.folder / "state/ai-usage-agent", find("age"), accounts - 2)
+        if base:
+            home.configure(base)
+        log_in(home, self.provider, name, base)
+        return home

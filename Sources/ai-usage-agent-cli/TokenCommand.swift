@@ -97,7 +97,8 @@ extension CommandContext {
 
 extension TokenRequest {
     /// The lines that scripts write, `token PROVIDER [--account NAME] [--header|--json]`, read by hand: the parser takes more
-    /// than a millisecond, which is a sixth of the whole. Nil for every other line, which is then the parser's.
+    /// than a millisecond, which is a sixth of the whole. Nil for every other line, which is then the parser's. The front door reads
+    /// the same (`Question`), but for `--json`.
     init?(plain arguments: [String]) {
         guard arguments.first == "token" else { return nil }
         var provider: String?

@@ -43,6 +43,14 @@ struct Request: Sendable {
         return String(value.dropFirst(7))
     }
 
+    /// Who a client with a secret says it is (`Authorization: Basic`, RFC 6749 section 2.3.1). Nobody checks the secret.
+    var client: String? {
+        guard let value = header("authorization"), value.lowercased().hasPrefix("basic "),
+            let pair = Base64.decode(String(value.dropFirst(6).prefix { $0 != "=" }))
+        else { return nil }
+        return String(decoding: pair.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
+    }
+
     /// Reads one request; whatever follows it on the connection is ignored.
     static func read(from socket: borrowing StreamSocket, within patience: Duration) -> Reading {
         let deadline = TimeSource.system.elapsed() + patience

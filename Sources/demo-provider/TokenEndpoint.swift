@@ -6,7 +6,8 @@ extension Provider {
         statistics.count(\.tokenRequests)
         let misbehaviour = misbehaviours.take(.token)
         if misbehaviour != nil { statistics.count(\.misbehaved) }
-        let fields = request.fields
+        var fields = request.fields
+        if let client = request.client, fields?["client_id"] == nil { fields?["client_id"] = client }
         if let fields, fields["grant_type"] == "refresh_token" { statistics.see(refreshToken: fields["refresh_token"] ?? "") }
         guard let misbehaviour else {
             do throws(Refusal) {

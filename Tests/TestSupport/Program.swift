@@ -3,16 +3,21 @@ import Platform
 
 /// The programs under test, as files.
 package enum Program {
-    /// `AUA_PROGRAM`, else what this build made.
+    /// The program as people start it, the front door: `AUA_PROGRAM`, else what this build made.
     package static let path = chosen("AUA_PROGRAM", "ai-usage-agent")
+    /// The full program behind it.
+    package static let full = beside("ai-usage-agent-cli") ?? path + "-cli"
     /// `AUA_DEMO_PROVIDER`, else what this build made.
     package static let demoProvider = chosen("AUA_DEMO_PROVIDER", "demo-provider")
 
-    /// The keyring helper beside the program; nil if it was not built.
-    package static let keyringHelper: String? = {
-        let beside = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/ai-usage-keyring"
-        return access(beside, X_OK) == 0 ? beside : nil
-    }()
+    /// The keyring helper; nil if it was not built.
+    package static let keyringHelper = beside("ai-usage-keyring")
+
+    /// Another of our programs, installed or as a build leaves it.
+    private static func beside(_ name: String) -> String? {
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        return ["/../libexec/ai-usage-agent/", "/"].map { folder + $0 + name }.first { access($0, X_OK) == 0 }
+    }
 
     /// The repository.
     package static let repository: String = {

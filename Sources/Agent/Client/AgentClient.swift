@@ -42,6 +42,8 @@ package struct AgentClient: Sendable {
     /// - Parameter parameters: written as they are, and then wiped.
     /// - Returns: nil where no agent runs, or one that serves another store.
     package func ask(_ method: String, _ parameters: consuming SecretBytes) async throws(Failure) -> Answer? {
+        // Where there is no agent, a command does not even start a thread for it.
+        do throws(AgentSocket.Problem) { if try !socket.isThere() { return nil } } catch { throw .broken(error.reason) }
         var buffer = SecretBuffer(capacity: parameters.count + 96)
         buffer.append("{\"method\":\"\(AgentInterface.name).\(method)\",\"parameters\":")
         buffer.append(parameters)

@@ -60,19 +60,7 @@ extension AgentSocket {
     ///
     /// - Throws: `file` with `unsafe` where the directory or the socket is not ours alone, or another user answers.
     package func connect() throws(Problem) -> StreamSocket? {
-        guard path.utf8.count <= AgentSocket.longestPath else { return nil }
-        let parent = String(directory.dropLast(VaultPaths.folder.utf8.count + 1))
-        let isThere = try onFiles { () throws(FileError) in
-            do throws(FileError) {
-                _ = try PrivateDirectory.open(parent)
-                let folder = try PrivateDirectory.open(directory)
-                return try folder.checkSocket(AgentSocket.fileName)
-            } catch {
-                if error.kind == .notFound { return false }
-                throw error
-            }
-        }
-        guard isThere else { return nil }
+        guard try isThere() else { return nil }
         let socket: StreamSocket
         do throws(SocketError) { socket = try StreamSocket.connect(unix: path) } catch {
             if error.isNobodyThere { return nil }
@@ -82,5 +70,23 @@ extension AgentSocket {
             throw .file(FileError(.unsafe, path, "is answered by another user"))
         }
         return socket
+    }
+
+    /// Whether there is a socket of ours, at a place of ours. Asks nobody.
+    ///
+    /// - Throws: as `connect`.
+    func isThere() throws(Problem) -> Bool {
+        guard path.utf8.count <= AgentSocket.longestPath else { return false }
+        let parent = String(directory.dropLast(VaultPaths.folder.utf8.count + 1))
+        return try onFiles { () throws(FileError) in
+            do throws(FileError) {
+                _ = try PrivateDirectory.open(parent)
+                let folder = try PrivateDirectory.open(directory)
+                return try folder.checkSocket(AgentSocket.fileName)
+            } catch {
+                if error.kind == .notFound { return false }
+                throw error
+            }
+        }
     }
 }

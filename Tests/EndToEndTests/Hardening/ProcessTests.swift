@@ -149,6 +149,7 @@ struct ProcessTests {
         try await Scene.with { scene in
             let strace = try #require(Program.find("strace"))
             let trace = scene.home.path + "/trace"
+            scene.program.withLock { $0 = Program.full }
             let traced = "trace=open,openat,openat2,socket,execve,connect,clone,clone3,write"
             let outcome = try await scene.run("token", "codex", through: [strace, "-f", "-o", trace, "-e", traced])
             #expect(outcome.status == 0, "\(outcome)")
@@ -162,7 +163,7 @@ struct ProcessTests {
     @Test("is linked with neither all of Foundation nor libcurl nor libsecret")
     func libraries() async throws {
         let ldd = try #require(Program.find("ldd"))
-        let child = try Child(ldd, [Program.path], environment: ["PATH": "/usr/bin:/bin"])
+        let child = try Child(ldd, [Program.full], environment: ["PATH": "/usr/bin:/bin"])
         let outcome = await child.finish()
         #expect(outcome.status == 0 && outcome.text.contains("libc.so"), "\(outcome)")
         for name in Self.unwanted { #expect(!outcome.text.contains(name), "\(name) in \(outcome.text)") }

@@ -33,11 +33,12 @@ struct KeyringHelperTests {
         }
     }
 
-    /// A folder with a copy of the main program, which the scene's commands run.
+    /// A folder with copies of the programs side by side, which the scene's commands run.
     private func install(_ scene: Scene) async throws -> (helper: String, libexec: String) {
         let folder = scene.home.path + "/installed"
         for part in ["", "/bin", "/libexec", "/libexec/ai-usage-agent"] { try scene.home.makeDirectory(folder + part) }
         try await Executable.copy(Program.path, to: folder + "/bin/ai-usage-agent")
+        try await Executable.copy(Program.full, to: folder + "/bin/ai-usage-agent-cli")
         scene.program.withLock { $0 = folder + "/bin/ai-usage-agent" }
         return (folder + "/bin/ai-usage-keyring", folder + "/libexec/ai-usage-agent/ai-usage-keyring")
     }
@@ -72,6 +73,18 @@ struct KeyringHelperTests {
             if places == ["helper"] { try await Executable.copy(genuine, to: paths.helper) }
             // What is never reached may be anything.
             if places.count == 2 { try await Executable.write("#!/bin/false\n", to: paths.helper) }
+            try await scene.require("vault", "init", "--backend", "keyring")
+            #expect(try await keyring.items().count == 1)
+        }
+    }
+
+    @Test("is found beside the full program where make install puts both, in libexec")
+    func installed() async throws {
+        try await Scene.withKeyring(ScriptedKeyring.self) { scene, keyring in
+            let paths = try await install(scene)
+            let program = scene.home.path + "/installed/bin/ai-usage-agent-cli"
+            try scene.home.move(program, to: scene.home.path + "/installed/libexec/ai-usage-agent/ai-usage-agent-cli")
+            try await Executable.copy(try #require(Program.keyringHelper), to: paths.libexec)
             try await scene.require("vault", "init", "--backend", "keyring")
             #expect(try await keyring.items().count == 1)
         }

@@ -37,7 +37,7 @@ struct CredentialOwnerTests {
             for path in [scene.home.configuration, scene.home.data] { try scene.home.delete(path) }
             let program = scene.home.path + "/program"
             // By a program of its own: a file that any process still has open for writing cannot be started.
-            let copy = try Child("/bin/cp", [Program.path, program], environment: scene.home.environment)
+            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
             try #require(await copy.finish().status == 0)
             let folder = scene.home.path + "/credentials"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
