@@ -34,17 +34,18 @@ let package = Package(
             dependencies: ["Vault", "Platform", .product(name: "Logging", package: "swift-log")]
         ),
         .target(name: "Providers", dependencies: ["OAuth", "Vault", "Platform"]),
+        .target(name: "History", dependencies: ["Platform"]),
         .target(
             name: "Agent",
             dependencies: [
-                "Providers", "OAuth", "Vault", "KeyringProtocol", "Platform",
+                "Providers", "History", "OAuth", "Vault", "KeyringProtocol", "Platform",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .executableTarget(
             name: "ai-usage-agent-cli",
             dependencies: [
-                "Agent", "Providers", "OAuth", "Vault", "Platform",
+                "Agent", "Providers", "History", "OAuth", "Vault", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -67,10 +68,11 @@ let package = Package(
         .testTarget(
             name: "LibraryTests",
             dependencies: [
-                "TestSupport", "Agent", "Providers", "OAuth", "Vault", "KeyringProtocol", "Age", "Platform",
+                "TestSupport", "ai-usage-agent-cli", "Agent", "Providers", "History", "OAuth", "Vault", "KeyringProtocol", "Age",
+                "Platform",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["Age/Files"]
+            exclude: ["Age/Files", "Providers/Golden"]
         ),
         .testTarget(
             name: "EndToEndTests",

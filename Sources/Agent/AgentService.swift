@@ -68,7 +68,19 @@ package struct AgentService: Sendable {
     }
 
     /// A live token of an account, from wherever its tokens come.
+    ///
+    /// - Throws: `usage` for the key of a web session, which is no token and is handed to nobody.
     package func token(_ account: AccountRecord, _ demand: TokenManager.Demand) async throws(OAuthError) -> HeldToken {
+        guard account.authType != .sessionKey else {
+            throw OAuthError(
+                .usage, "\(account.displayName) of \(account.provider) is a web session, whose key is no token and shows usage only",
+                remedy: "name another account: ai-usage-agent auth list \(account.provider)")
+        }
+        return try await credential(account, demand)
+    }
+
+    /// The same, also for a web session: only for the request to its own site.
+    func credential(_ account: AccountRecord, _ demand: TokenManager.Demand) async throws(OAuthError) -> HeldToken {
         switch account.owner {
         case .environment: return try environmentToken(account, demand)
         case .otherProgram: return try await borrowedToken(account, demand)

@@ -14,10 +14,29 @@ package protocol Provider: Sendable {
     var tokenVariable: String? { get }
     /// Where the usage is asked for; nil if this provider has no usage endpoint.
     var usageEndpoint: WebAddress? { get }
+    /// How seldom this provider's usage endpoint is asked.
+    var pollingRule: PollingRule { get }
     /// Headers of a usage request besides the token.
     func usageHeaders(providerAccountId: String?, accessClaims: JSONValue?) -> [(name: String, value: String)]
     /// The meaning of a whole answer of the usage endpoint.
     func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading
+}
+
+extension Provider {
+    package var pollingRule: PollingRule { PollingRule(floorSeconds: 1, refusalSeconds: 60) }
+}
+
+/// How seldom a usage endpoint may be asked, whoever asks.
+package struct PollingRule: Sendable, Equatable {
+    /// Between two requests for one account, also when a person asks for a new reading.
+    package let floorSeconds: Int
+    /// The least pause after a 429, also where the server names a shorter one or none.
+    package let refusalSeconds: Int
+
+    package init(floorSeconds: Int, refusalSeconds: Int) {
+        self.floorSeconds = floorSeconds
+        self.refusalSeconds = refusalSeconds
+    }
 }
 
 /// What config.json says of one provider. Values are checked when the file is read.
@@ -29,6 +48,8 @@ package struct ProviderSettings: Sendable, Equatable {
     package var redirect: RedirectRule?
     package var environmentVariable: String?
     package var endpoints: [String: WebAddress] = [:]
+    /// Claude: the key of a web session may be used.
+    package var usesWebSession = false
 
     package init() {}
 
@@ -44,6 +65,11 @@ package struct ProviderCatalog: Sendable {
 
     /// - Parameter settings: `providers` of config.json.
     package init(_ settings: [String: ProviderSettings]) { self.settings = settings }
+
+    /// Claude's web application.
+    ///
+    /// - Throws: `configurationInvalid` where it is not switched on.
+    package func claudeWeb() throws(OAuthError) -> ClaudeWeb { try ClaudeWeb(settings["claude"] ?? ProviderSettings()) }
 
     package static let aliases = ["openai-codex": "codex"]
 

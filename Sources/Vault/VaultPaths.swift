@@ -33,6 +33,8 @@ package struct VaultPaths: Sendable {
         ignoredVariables = ignored
     }
 
+    /// What is known of each account's usage, and when its provider may be asked again.
+    package var usage: String { state + "/usage" }
     package var metadataFile: String { data + "/auth.json" }
     package var locks: String { data + "/locks" }
     package var sealedFile: String { data + "/secrets.age" }

@@ -67,8 +67,8 @@ struct Root: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            AuthCommand.self, TokenCommand.self, ExecCommand.self, UsageCommand.self, StatusCommand.self, ConfigCommand.self,
-            VaultCommand.self, AgentCommand.self,
+            AuthCommand.self, TokenCommand.self, ExecCommand.self, UsageCommand.self, GuardCommand.self, StatusCommand.self,
+            ConfigCommand.self, VaultCommand.self, AgentCommand.self,
         ])
 }
 

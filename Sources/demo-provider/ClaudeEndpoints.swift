@@ -14,6 +14,8 @@ extension Provider {
         case "/v1/oauth/revoke": post(request, revoke)
         case "/api/oauth/profile": get(request, answerProfile)
         case "/api/oauth/usage": get(request, answerClaudeUsage)
+        case "/api/organizations": get(request, answerOrganizations)
+        case let path where path.hasPrefix("/api/organizations/") && path.hasSuffix("/usage"): get(request, answerWebUsage)
         default: .json(404, ["type": "error", "error": ["type": "not_found_error", "message": "Not found"]])
         }
     }
@@ -69,6 +71,35 @@ extension Provider {
                     ["kind": "weekly_scoped", "percent": 12, "resets_at": nil, "scope": ["model": ["id": nil, "display_name": "Fable"]]],
                 ],
             ])
+        }
+    }
+
+    /// The web application knows a person by a cookie, and nobody by a token.
+    private func withSession(_ request: Request, _ answer: (Person) -> Reply) -> Reply {
+        let prefix = "sessionKey=sk-ant-sid01-"
+        guard request.bearer == nil, let cookie = request.header("cookie"), cookie.hasPrefix(prefix),
+            let person = Person(hint: String(cookie.dropFirst(prefix.count))), person.name != "nobody"
+        else { return claudeError(403, "permission_error", "Invalid authorization") }
+        return answer(person)
+    }
+
+    private func answerOrganizations(_ request: Request) -> Reply {
+        withSession(request) { person in
+            .json([
+                ["uuid": .string(Person("api").accountID), "name": "API only", "capabilities": ["api"]],
+                [
+                    "uuid": .string(person.accountID), "name": .string("\(person.name)'s Organization"),
+                    "capabilities": ["chat", "claude_max"],
+                ],
+            ])
+        }
+    }
+
+    private func answerWebUsage(_ request: Request) -> Reply {
+        statistics.count(\.usageRequests)
+        return withSession(request) { person in
+            guard request.path.contains("/\(person.accountID)/") else { return claudeError(404, "not_found_error", "Not found") }
+            return .json(["five_hour": ["utilization": .optional(options.usedSession), "resets_at": nil], "seven_day": nil])
         }
     }
 

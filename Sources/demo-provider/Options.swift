@@ -35,6 +35,8 @@ struct Options: Sendable {
     private(set) var errorStyle = ErrorStyle.codex
     private(set) var usedSession = 37.0
     private(set) var usedWeekly = 12.0
+    /// How long each answer of a usage endpoint takes.
+    private(set) var usageDelay = Duration.zero
     private(set) var misbehaviours: [Misbehaviour] = []
     private(set) var logPath: String?
     private(set) var exitsWithParent = false
@@ -90,6 +92,9 @@ struct Options: Sendable {
         case "--used-weekly":
             guard let number = Double(value), number.isFinite else { return false }
             usedWeekly = number
+        case "--usage-delay":
+            guard let number = Int(value), (0...60_000).contains(number) else { return false }
+            usageDelay = .milliseconds(number)
         case "--misbehave":
             guard let misbehaviour = Misbehaviour(flag: value) else {
                 throw Mistake(text: "--misbehave \(value): unknown; the modes are \(Misbehaviour.Mode.list)")
@@ -116,6 +121,7 @@ struct Options: Sendable {
           --grace SECONDS|until-use  answer a just rotated refresh token again (default 0)
           --error-style codex|oauth  shape of a refused refresh (default codex)
           --used-session PERCENT, --used-weekly PERCENT   usage (default 37 and 12)
+          --usage-delay MS         every answer of a usage endpoint takes so long
           --misbehave MODE[:COUNT] repeatable; slow:SECONDS[:COUNT]; without COUNT for ever (usage-401: once)
           --log FILE               append method, path and status of each request
           --exit-with-parent       end when the parent process does

@@ -26,6 +26,12 @@ final class Provider: Sendable {
     }
 
     func answer(_ request: Request) -> Reply {
+        var reply = route(request)
+        if request.path.hasSuffix("/usage") { reply.delay += options.usageDelay }
+        return reply
+    }
+
+    private func route(_ request: Request) -> Reply {
         switch request.path {
         case "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server": get(request) { _ in .json(discovery) }
         case "/.well-known/jwks.json": get(request) { _ in .json(["keys": []]) }

@@ -125,6 +125,17 @@ package final class Scene: Sendable {
         try await HeadlessLogin(try start(["auth", "login", provider, "--no-open"] + options, input: input))
     }
 
+    /// Asks for new readings until one is so: what was read within the last second is shown again.
+    package func refreshUsage(_ provider: String = "codex", until isWanted: (JSONValue) -> Bool) async throws {
+        let deadline = TimeSource.system.elapsed() + .seconds(30)
+        while TimeSource.system.elapsed() < deadline {
+            let outcome = try await run("usage", provider, "--refresh", "--json")
+            if let snapshot = outcome.json["snapshots"].array?.first, isWanted(snapshot) { return }
+            await TimeSource.system.sleep(.milliseconds(100))
+        }
+        throw Failed(description: "no such reading came: \(transcript.last.map { "\($0)" } ?? "")")
+    }
+
     /// Logs in with an access token that lives a second and waits until it is over; the next one lives an hour.
     package func loginExpired() async throws {
         try await provider.misbehave("expires-negative")

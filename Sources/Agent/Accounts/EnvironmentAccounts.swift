@@ -36,6 +36,15 @@ extension AgentService {
         return account
     }
 
+    /// Tells one token of the environment from another, without saying anything of it; nil for every other account.
+    func environmentDigest(_ account: AccountRecord) -> String? {
+        guard account.owner == .environment, let token = environment.token(ProcessEnvironment.tokenVariable(of: account.provider)) else {
+            return nil
+        }
+        let digest = token.withBytes { SHA256.hash($0) }
+        return Hex.encode(digest.span)
+    }
+
     /// - Throws: `loginRequired` for a token that is over or none: nobody here can renew it.
     func environmentToken(_ account: AccountRecord, _ demand: TokenManager.Demand) throws(OAuthError) -> HeldToken {
         let variable = ProcessEnvironment.tokenVariable(of: account.provider)

@@ -109,7 +109,7 @@ package struct ConfigurationReader: Sendable {
         var settings = ProviderSettings()
         settings.isEnabled = try flag(provider, prefix + ".enabled") ?? true
         if !isBuiltIn, try text(provider, prefix + ".type") != "oidc" { throw problem(prefix + ".type", "must be \"oidc\"") }
-        if name == "claude" { _ = try flag(provider, prefix + ".webSession") }
+        if name == "claude" { settings.usesWebSession = try flag(provider, prefix + ".webSession") ?? false }
         settings.clientId = try text(provider, prefix + ".clientId")
         settings.scopes = try texts(provider, prefix + ".scopes")
         if let issuer = try text(provider, prefix + ".issuer") {

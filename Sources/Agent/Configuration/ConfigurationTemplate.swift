@@ -52,6 +52,7 @@ extension Configuration {
             ]
             // Built-in providers know what they are.
             if ["codex", "claude"].contains(name) { member["type"] = nil }
+            if name == "claude" { member["webSession"] = .bool(settings.usesWebSession) }
             named[name] = .object(member)
         }
         return [

@@ -1,9 +1,10 @@
 import Logging
 import OAuth
 import Platform
+import Providers
 import Vault
 
-/// What the agent does by itself: renews tokens ahead of their end, commits what a crash left in the journal, locks by the
+/// What the agent does by itself: renews tokens ahead of their end, asks for usage by the plan, commits what a crash left in the journal, locks by the
 /// clock, writes what the audit log counted.
 ///
 /// It sleeps until the next of these is due and never for longer than a minute, by the clock that goes on in suspend: whatever
@@ -29,7 +30,8 @@ package struct AgentKeeper: Sendable {
         core.audit.sweep()
         let untilLock = await core.lockInTime()
         let untilRenewal = await core.renewWhatIsDue(atOnce: AgentKeeper.renewalsAtOnce)
-        let next = [untilLock, untilRenewal, AgentKeeper.longestSleep].compactMap { $0 }.min() ?? AgentKeeper.longestSleep
+        let untilPoll = await core.pollUsage()
+        let next = [untilLock, untilRenewal, untilPoll, AgentKeeper.longestSleep].compactMap { $0 }.min() ?? AgentKeeper.longestSleep
         return max(next, AgentKeeper.shortestSleep)
     }
 }
@@ -43,7 +45,9 @@ extension AgentCore {
         let service = current()
         let own: [AccountRecord]
         do throws(OAuthError) {
-            own = try service.metadata().showingPending(paths).accounts.filter { $0.owner == .vault && $0.status != .needsLogin }
+            own = try service.metadata().showingPending(paths).accounts.filter {
+                $0.owner == .vault && $0.authType == .oauth && $0.status != .needsLogin
+            }
         } catch {
             logger.debug("auth.json could not be read", metadata: ["reason": "\(error.message)"])
             return nil
@@ -61,6 +65,18 @@ extension AgentCore {
         // The first request loads libcurl and what it needs; half a day of waiting needs none of it.
         if !due.isEmpty { OwnProcess.releaseCode() }
         return plan.next.map { .seconds(max(0, $0 - time.now())) }
+    }
+
+    /// Asks for the usage of the accounts that are due by the plan that all processes share, and tells who watches.
+    ///
+    /// - Returns: how long none is due; nil where none can be asked.
+    func pollUsage() async -> Duration? {
+        guard lockedBecause == nil, !isEnding else { return nil }
+        let service = current()
+        guard let accounts = try? service.metadata().accounts.filter({ $0.status != .needsLogin }) else { return nil }
+        let usage = UsageService(service)
+        watchers.publish(await usage.pollDue(accounts).map(\.json))
+        return usage.nextPollAt(accounts).map { .seconds(max(0, $0 - time.now())) }
     }
 
     private func renew(_ account: AccountRecord, _ service: AgentService) async {

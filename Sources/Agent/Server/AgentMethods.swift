@@ -107,6 +107,13 @@ extension AgentCore {
         return listings.first { $0.record.id == account.id }?.json ?? AccountListing(record: account, defaultReason: nil).json
     }
 
+    /// What is known of all accounts, without asking anybody.
+    func lastReadings() throws(OAuthError) -> [JSONValue] {
+        try checkUnlocked()
+        let service = current()
+        return UsageService(service).lastReadings(of: try service.metadata().accounts).map(\.json)
+    }
+
     func usage(_ provider: String?, _ name: String?, refresh: Bool) async throws(OAuthError) -> [JSONValue] {
         try checkUnlocked()
         let service = current()
@@ -116,7 +123,7 @@ extension AgentCore {
         } else {
             accounts = try service.metadata().accounts.filter { provider == nil || $0.provider == provider }
         }
-        return await UsageService(service).snapshots(accounts, includeRaw: false).map(\.json)
+        return await UsageService(service).readings(of: accounts, refresh: refresh).map(\.json)
     }
 }
 

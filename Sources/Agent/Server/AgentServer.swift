@@ -92,7 +92,7 @@ final class AgentServer: MessageHandling {
         core.watchers.add(caller) { server.answer(caller, VarlinkReply.success($0, continues: true), isLast: false) }
         Task {
             do throws(OAuthError) {
-                let snapshots = try await core.usage(nil, nil, refresh: false)
+                let snapshots = try await core.lastReadings()
                 server.answer(caller, VarlinkReply.success(["snapshots": .array(snapshots)], continues: true), isLast: false)
             } catch {
                 core.watchers.remove(caller)

@@ -1,116 +1,132 @@
 import OAuth
-import Platform
+package import Platform
 package import Providers
 package import Vault
 
-/// Asks the providers how much of each account's quota is used. A failing account is a row with an error, never missing.
+/// How much of each account's quota is used, asked for by one plan that every process of this user shares (`PollingPlan`).
+///
+/// A failing account is a row with an error, never missing; its last good reading stays in the row, marked stale.
 package struct UsageService: Sendable {
     let service: AgentService
+    let store: PollStore
+    /// Between 0 and 1, for the plan's jitter.
+    var chance = PollingPlan.anyChance
+    /// More than so many are not asked at once.
+    private static let mostAtOnce = 32
 
-    package init(_ service: AgentService) { self.service = service }
+    package init(_ service: AgentService) {
+        self.service = service
+        store = PollStore(folder: service.vault.paths.usage, time: service.time)
+    }
 
-    /// Snapshots of the accounts, in their order, fetched side by side.
-    package func snapshots(_ accounts: [AccountRecord], includeRaw: Bool) async -> [UsageSnapshot] {
-        await withTaskGroup(of: (Int, UsageSnapshot).self) { group in
-            for (index, account) in accounts.enumerated() {
-                group.addTask { (index, await snapshot(account, includeRaw: includeRaw)) }
+    /// Snapshots of the accounts, in their order; those that are due are asked, side by side.
+    ///
+    /// - Parameters:
+    ///   - refresh: asks also where the plan would not, as far as the provider's floor allows.
+    ///   - includeRaw: adds the provider's answer to what was asked now; implies `refresh`.
+    ///   - onProgress: called with the number of accounts that are done.
+    package func readings(
+        of accounts: [AccountRecord], refresh: Bool = false, includeRaw: Bool = false, onProgress: (@Sendable (Int) -> Void)? = nil
+    ) async -> [UsageSnapshot] {
+        let wish: PollingPlan.Wish = refresh || includeRaw ? .refresh(askedAt: service.time.now()) : .look
+        return await poll(accounts, wish, includeRaw: includeRaw, onProgress: onProgress).map(\.snapshot)
+    }
+
+    /// Asks those accounts that are due by the plan, and nobody else.
+    ///
+    /// - Returns: the snapshots of those that were asked. Sleep until `nextPollAt` and call it again.
+    package func pollDue(_ accounts: [AccountRecord]) async -> [UsageSnapshot] {
+        let due = accounts.filter { account in
+            guard let (poll, record) = planned(account) else { return false }
+            return poll.plan.isDue(record, .scheduled, generation: account.generation, now: service.time.now())
+        }
+        return await poll(due, .scheduled).filter(\.wasAsked).map(\.snapshot)
+    }
+
+    /// When the first of the accounts is due again; never before the next second, so that nobody can spin on it. Nil where no
+    /// account can be asked.
+    package func nextPollAt(_ accounts: [AccountRecord]) -> Timestamp? {
+        let now = service.time.now()
+        let next = accounts.compactMap { account in
+            planned(account).map { poll, record in poll.plan.next(record, generation: account.generation, now: now) }
+        }.min()
+        return next.map { max($0, now + 1) }
+    }
+
+    /// What is known of the accounts, without asking anybody.
+    package func lastReadings(of accounts: [AccountRecord]) -> [UsageSnapshot] {
+        accounts.map { account in
+            guard let poll = try? UsagePoll(self, account), poll.endpoint != nil else { return UsageSnapshot(account) }
+            return poll.shown(store.read(poll.name)).snapshot
+        }
+    }
+
+    private func planned(_ account: AccountRecord) -> (UsagePoll, PollRecord)? {
+        guard let poll = try? UsagePoll(self, account), poll.endpoint != nil else { return nil }
+        return (poll, store.read(poll.name))
+    }
+
+    private func poll(
+        _ accounts: [AccountRecord], _ wish: PollingPlan.Wish, includeRaw: Bool = false, onProgress: (@Sendable (Int) -> Void)? = nil
+    ) async -> [UsagePoll.Outcome] {
+        let results = await withTaskGroup(of: (Int, UsagePoll.Outcome).self) { group in
+            var waiting = accounts.enumerated().makeIterator()
+            func start() {
+                guard let (index, account) = waiting.next() else { return }
+                group.addTask { (index, await result(account, wish, includeRaw: includeRaw)) }
             }
-            var found: [(Int, UsageSnapshot)] = []
-            for await result in group { found.append(result) }
+            for _ in 0..<min(UsageService.mostAtOnce, accounts.count) { start() }
+            var found: [(Int, UsagePoll.Outcome)] = []
+            while let result = await group.next() {
+                found.append(result)
+                onProgress?(found.count)
+                start()
+            }
             return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
+        await UsageRecorder(service).record(results)
+        if results.contains(where: \.wasAsked) {
+            store.sweep(Set(accounts.compactMap { try? UsagePoll(self, $0).name }))
+        }
+        return results
     }
 
-    private func snapshot(_ account: AccountRecord, includeRaw: Bool) async -> UsageSnapshot {
-        var snapshot = UsageSnapshot(
-            provider: account.provider,
-            account: .init(id: account.id, accountKey: account.accountKey, email: account.email, label: account.label),
-            source: account.source, authType: account.authType.rawValue)
-        snapshot.plan = account.plan
+    private func result(_ account: AccountRecord, _ wish: PollingPlan.Wish, includeRaw: Bool) async -> UsagePoll.Outcome {
         do throws(OAuthError) {
-            try await fill(&snapshot, account, includeRaw: includeRaw)
+            return await (try UsagePoll(self, account)).run(wish, includeRaw: includeRaw)
         } catch {
-            let (code, bucket) = UsageService.classify(error)
-            snapshot.bucket = bucket
-            snapshot.reason = code
-            snapshot.failure = .init(
-                code: code, message: error.message, remedy: error.remedy,
-                retryAt: error.retryAfter.map { service.time.now().wholeSeconds + $0 })
-        }
-        return snapshot
-    }
-
-    private func fill(_ snapshot: inout UsageSnapshot, _ account: AccountRecord, includeRaw: Bool) async throws(OAuthError) {
-        let provider = try service.catalog.provider(account.provider)
-        guard let endpoint = provider.usageEndpoint else {
-            snapshot.bucket = .unknown
-            snapshot.reason = "no_usage_endpoint"
-            snapshot.message = "config.json names no usage endpoint for \(account.provider)"
-            return
-        }
-        var held = try await service.token(account, .live(minimum: nil))
-        var answer = try await ask(provider, endpoint, held)
-        if case .unauthorized = answer.reading {
-            // The server knows better than our clock: one refresh, one more try.
-            held = try await service.token(account, .new)
-            answer = try await ask(provider, endpoint, held)
-        }
-        snapshot.fetchedAt = service.time.now().wholeSeconds
-        if includeRaw { snapshot.raw = answer.raw?.redacted }
-        switch answer.reading {
-        case .reading(let content):
-            snapshot.plan = content.plan ?? snapshot.plan
-            snapshot.confidence = content.confidence
-            snapshot.bucket = content.bucket
-            snapshot.reason = content.reason
-            snapshot.message = content.message
-            snapshot.windows = content.windows
-            snapshot.credits = content.credits
-        case .unauthorized(let message):
-            snapshot.bucket = .auth
-            snapshot.reason = "unauthorized"
-            snapshot.failure = .init(
-                code: "login_required", message: message + ", also with a new token",
-                remedy: "ai-usage-agent auth login \(account.provider)", retryAt: nil)
-        case .failed(let bucket, let code, let message, let retryAfter):
-            snapshot.bucket = bucket
-            snapshot.reason = code
-            let remedy =
-                code == "scope_missing" ? "log in again with more scopes: ai-usage-agent auth login \(account.provider)" : "try again later"
-            snapshot.failure = .init(
-                code: code, message: message, remedy: remedy, retryAt: retryAfter.map { service.time.now().wholeSeconds + $0 })
+            // A provider that is switched off or no longer configured.
+            var snapshot = UsageSnapshot(account)
+            snapshot.show(PollRecord.Failure(error, at: service.time.now().wholeSeconds, isUnsent: true))
+            return UsagePoll.Outcome(account: account, snapshot: snapshot)
         }
     }
+}
 
-    private struct Answer: Sendable {
-        let reading: UsageReading
-        let raw: JSONValue?
+extension UsageSnapshot {
+    /// An account of which nothing is known yet.
+    init(_ record: AccountRecord) {
+        self.init(
+            provider: record.provider,
+            account: Account(id: record.id, accountKey: record.accountKey, email: record.email, label: record.label),
+            source: record.source, authType: record.authType.rawValue)
+        plan = record.plan
     }
 
-    private func ask(_ provider: any Provider, _ endpoint: WebAddress, _ held: HeldToken) async throws(OAuthError) -> Answer {
-        guard held.facts.origins["usage"] == endpoint.origin else { throw OAuthError.originChanged(provider.name, "usage endpoint") }
-        var request = HTTPRequest(.get, endpoint.description, deadline: .seconds(service.configuration.timeoutSeconds))
-        request.bodyLimit = 1 << 20
-        request.bearer = held.accessToken.duplicate()
-        request.headers = provider.usageHeaders(
-            providerAccountId: held.facts.providerAccountId, accessClaims: Claims.decode(held.accessToken))
-        do throws(HTTPFailure) {
-            let response = try await service.http.send(request)
-            // A server that repeats the token must not get it printed.
-            let echoes = response.body.withBytes { body in held.accessToken.withBytes { body.contains($0) } }
-            let body = echoes ? SecretBytes(zeroes: 0) : response.body.duplicate()
-            let reading = provider.readUsage(
-                status: response.status, isHTML: response.isHTML, retryAfter: response.retryAfter, body: body, now: service.time.now())
-            let raw = try? JSONValue(parsing: body)
-            return Answer(reading: reading, raw: raw)
-        } catch {
-            throw OAuthError(
-                .network, "\(provider.name) could not be asked for its usage: \(error)", remedy: "check the network and try again")
-        }
+    mutating func show(_ failure: PollRecord.Failure) {
+        bucket = failure.bucket
+        reason = failure.reason
+        self.failure = Failure(code: failure.code, message: failure.message, remedy: failure.remedy, retryAt: failure.retryAt)
     }
+}
 
-    private static func classify(_ error: OAuthError) -> (code: String, bucket: UsageSnapshot.Bucket) {
-        (ErrorCode.name(error.code), bucket(error.code))
+extension PollRecord.Failure {
+    /// A failure of the layers below, before or between requests.
+    init(_ error: OAuthError, at moment: Timestamp, isUnsent: Bool) {
+        let code = ErrorCode.name(error.code)
+        self.init(
+            at: moment, bucket: PollRecord.Failure.bucket(error.code), reason: code, code: code, message: error.message,
+            remedy: error.remedy, retryAt: error.retryAfter.map { moment + $0 }, isUnsent: isUnsent)
     }
 
     private static func bucket(_ code: OAuthError.Code) -> UsageSnapshot.Bucket {
@@ -119,24 +135,6 @@ package struct UsageService: Sendable {
         case .rateLimited: .rateLimit
         case .providerUnavailable: .overloaded
         default: .unknown
-        }
-    }
-}
-
-extension JSONValue {
-    /// The value without what names a person or could be a credential.
-    fileprivate var redacted: JSONValue {
-        switch self {
-        case .object(let object):
-            var kept = JSONObject()
-            for member in object.members {
-                let name = member.name.lowercased()
-                let isPrivate = ["email", "user_id", "account_id", "token", "secret", "session", "cookie"].contains { name.contains($0) }
-                kept[member.name] = isPrivate && member.value.string != nil ? "<redacted>" : member.value.redacted
-            }
-            return .object(kept)
-        case .array(let elements): return .array(elements.map(\.redacted))
-        default: return self
         }
     }
 }

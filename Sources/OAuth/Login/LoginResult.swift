@@ -1,4 +1,5 @@
 package import Platform
+package import Vault
 
 /// What a login brought: tokens that no store has seen yet.
 package struct LoginResult: ~Copyable, Sendable {
@@ -6,8 +7,13 @@ package struct LoginResult: ~Copyable, Sendable {
     package let identity: AccountIdentity
     package let client: OAuthClient
     package let receivedAt: Timestamp
+    /// `sessionKey` where what was brought is the key of a web session and no token.
+    package let authType: AuthType
 
-    package init(tokens: consuming TokenResponse, identity: AccountIdentity, client: OAuthClient, receivedAt: Timestamp) {
+    package init(
+        tokens: consuming TokenResponse, identity: AccountIdentity, client: OAuthClient, receivedAt: Timestamp, authType: AuthType = .oauth
+    ) {
+        self.authType = authType
         self.tokens = tokens
         self.identity = identity
         self.client = client

@@ -59,7 +59,7 @@ package actor TokenManager {
         let now = time.now()
         try await onVault { () async throws(VaultError) in
             try await open.each { bundle in
-                guard !journaled.contains(bundle.facts.accountId), bundle.facts.awaitsBlanking == nil,
+                guard bundle.facts.authType == .oauth, !journaled.contains(bundle.facts.accountId), bundle.facts.awaitsBlanking == nil,
                     bundle.facts.isFresh(at: now, minimum: nil), (try? open.suspicion(bundle.facts)) == .some(.none)
                 else { return }
                 body(HeldToken(bundle))
@@ -155,7 +155,7 @@ package actor TokenManager {
         let endpoints = try login.client.knownEndpoints()
 
         var facts = BundleFacts(
-            accountId: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, clientId: login.client.clientId,
+            accountId: id, provider: provider, accountKey: identity.accountKey, authType: login.authType, clientId: login.client.clientId,
             issuer: login.client.issuer, origins: endpoints.origins, obtainedAt: login.receivedAt.wholeSeconds)
         facts.providerAccountId = identity.providerAccountId
         facts.email = identity.email
@@ -179,7 +179,7 @@ package actor TokenManager {
         var record =
             known
             ?? AccountRecord(
-                id: id, provider: provider, accountKey: identity.accountKey, authType: .oauth, source: AccountRecord.ownSource,
+                id: id, provider: provider, accountKey: identity.accountKey, authType: login.authType, source: AccountRecord.ownSource,
                 createdAt: now.wholeSeconds)
         record.email = identity.email ?? record.email
         record.plan = identity.plan ?? record.plan

@@ -117,7 +117,10 @@ package final class PrivateDirectory: Sendable {
     /// A new file in the same directory is written, synced and closed, renamed over the old one, and the directory is
     /// synced. A failed sync is never retried on the same descriptor (the kernel may have dropped the pages): the next
     /// call writes a new file from memory.
-    package func replace(_ name: String, with contents: Span<UInt8>) throws(FileError) {
+    ///
+    /// - Parameter isDurable: false for what can be asked for again: the replacement is as atomic, and a crash of the whole
+    ///   machine may lose the file.
+    package func replace(_ name: String, with contents: Span<UInt8>, isDurable: Bool = true) throws(FileError) {
         if let kind = try existingKind(name), kind != S_IFREG {
             throw FileError(.unsafe, file(name), kind == S_IFLNK ? "is a symbolic link; refusing to replace it" : "is no regular file")
         }
@@ -128,7 +131,7 @@ package final class PrivateDirectory: Sendable {
         let opened = Descriptor(owning: raw)
         do throws(FileError) {
             try opened.writeAll(contents, file(temporary))
-            try opened.synchronize(file(temporary))
+            if isDurable { try opened.synchronize(file(temporary)) }
             try opened.closeChecked(file(temporary))
             guard unsafe renameat(descriptor.raw, temporary, descriptor.raw, name) == 0 else {
                 throw FileError.last("rename", file(name))
@@ -137,7 +140,7 @@ package final class PrivateDirectory: Sendable {
             _ = unsafe unlinkat(descriptor.raw, temporary, 0)
             throw error
         }
-        try descriptor.synchronize(path)
+        if isDurable { try descriptor.synchronize(path) }
     }
 
     /// Makes the file only if there is none of that name yet; durable like `replace`.

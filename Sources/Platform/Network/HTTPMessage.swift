@@ -10,6 +10,8 @@ package struct HTTPRequest: ~Copyable, Sendable {
     package var headers: [(name: String, value: String)] = []
     /// Sent as `Authorization: Bearer …` (RFC 6750 section 2.1).
     package var bearer: SecretBytes?
+    /// Sent as `Cookie: …` (RFC 6265 section 5.4): name, equals sign and value.
+    package var cookie: SecretBytes?
     package var body: SecretBytes?
     package var contentType: String?
     package var deadline: Duration
@@ -46,6 +48,11 @@ package struct HTTPResponse: ~Copyable, Sendable {
 
     /// Retry-After in seconds, where it is given as a number (RFC 9110 section 10.2.3).
     package var retryAfter: Int? { header("retry-after").flatMap { Int($0) }.map { max(0, $0) } }
+
+    /// The same, also where it is given as a date (RFC 9110 section 5.6.7).
+    package func retryAfter(now: Timestamp) -> Int? {
+        retryAfter ?? header("retry-after").flatMap { Timestamp.ofHTTP($0) }.map { max(0, $0 - now) }
+    }
 }
 
 /// A request without a whole answer. The question that matters is whether the server can have seen it.

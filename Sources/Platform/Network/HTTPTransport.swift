@@ -55,6 +55,7 @@ private final class Exchange: @unchecked Sendable {
         // The thread lets go of us some time after the task has gone on; the secrets need not wait for that.
         request.body = nil
         request.bearer = nil
+        request.cookie = nil
     }
 
     private func perform() -> Result<Int, HTTPFailure> {
@@ -115,6 +116,16 @@ private final class Exchange: @unchecked Sendable {
                 return unsafe line.withUnsafeBufferPointer { unsafe ccurl_add_header(handle, $0.baseAddress!, $0.count) }
             }
             guard added else { return "the access token holds a control character" }
+        }
+        if request.cookie != nil {
+            var cookie = SecretBuffer(capacity: 1024)
+            cookie.append("Cookie: ")
+            request.cookie!.withBytes { cookie.append($0) }
+            let added = cookie.withBytes { line -> Bool in
+                guard !line.indices.contains(where: { line[$0] < 0x20 }) else { return false }
+                return unsafe line.withUnsafeBufferPointer { unsafe ccurl_add_header(handle, $0.baseAddress!, $0.count) }
+            }
+            guard added else { return "the cookie holds a control character" }
         }
         return ok ? nil : "libcurl refused an option"
     }

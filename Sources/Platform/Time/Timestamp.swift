@@ -78,6 +78,14 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
         milliseconds = Int64(seconds - offset) * 1000 + Int64(fraction)
     }
 
+    /// Reads a date as HTTP writes it, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7); nil for its older forms.
+    package static func ofHTTP(_ text: String) -> Timestamp? {
+        let words = text.split(separator: " ")
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        guard words.count == 6, words[5] == "GMT", let month = months.firstIndex(of: String(words[2])) else { return nil }
+        return Timestamp("\(words[3])-\(Timestamp.pad(month + 1, 2))-\(words[1])T\(words[4])Z")
+    }
+
     private static func days(in month: Int, of year: Int) -> Int {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
@@ -88,6 +96,9 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// The local calendar's view of the moment, for people.
     package var local: Parts { unsafe broken(localtime_r) }
+
+    /// The same in UTC.
+    package var utc: Parts { unsafe broken(gmtime_r) }
 
     package struct Parts: Sendable, Equatable {
         package let year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, weekday: Int

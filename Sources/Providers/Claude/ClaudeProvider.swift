@@ -22,6 +22,9 @@ package struct ClaudeProvider: Provider {
 
     package var usageEndpoint: WebAddress? { endpoint("usage", ClaudeProvider.defaultAPI, "/api/oauth/usage") }
 
+    /// Measured by others: some 28 requests in an hour for each identity; a burst blocks for up to an hour (claude.md section 2.4).
+    package var pollingRule: PollingRule { PollingRule(floorSeconds: 180, refusalSeconds: 360) }
+
     /// A configured issuer (a gateway, a test server) stands for all three of the provider's hosts.
     private func endpoint(_ key: String, _ base: String, _ path: String) -> WebAddress? {
         settings.endpoints[key] ?? WebAddress((issuer ?? base) + path)

@@ -5,12 +5,10 @@ import Platform
 enum ClaudeUsage {
     static func read(_ body: borrowing SecretBytes, retryAfter: Int?, now: Timestamp) -> UsageReading {
         guard let value = try? JSONValue(parsing: body), value.object != nil else { return UsageReading.noObject }
-        // A refusal that comes with status 200.
-        if let type = value["error"]["type"].string {
-            let isLimit = type == "rate_limit_error"
-            return .failed(
-                bucket: isLimit ? .rateLimit : .unknown, code: isLimit ? "rate_limited" : "provider_unavailable",
-                message: "the usage endpoint answered \(TerminalText.escape(type, limit: 80))", retryAfter: retryAfter)
+        if value["error"].object != nil || value["type"] == "error",
+            let refusal = UsageReading.refusal(value, retryAfter: retryAfter, body: body)
+        {
+            return refusal
         }
         var content = UsageReading.Content()
         content.windows = windows(value, now)
@@ -26,14 +24,13 @@ enum ClaudeUsage {
         var windows: [UsageWindow] = []
         var seen: Set<String> = []
         func add(_ id: String, _ kind: UsageWindow.Kind, _ title: String, _ used: JSONValue, _ minutes: Int?, _ resets: JSONValue) {
-            let id = TerminalText.escape(id, limit: 80)
-            guard seen.insert(id).inserted else { return }
+            guard windows.count < UsageReading.Content.mostWindows else { return }
             windows.append(
                 UsageWindow(
-                    id: id, kind: kind, title: TerminalText.escape(title, limit: 80), usedPercent: number(used), windowMinutes: minutes,
-                    resetsAt: resets.string.flatMap { Timestamp($0) }, now: now))
+                    id: UsageWindow.unique(id, &seen), kind: kind, title: TerminalText.escape(title, limit: 80),
+                    usedPercent: used.lenientNumber, windowMinutes: minutes, resetsAt: resets.string.flatMap { Timestamp($0) }, now: now))
         }
-        for limit in value["limits"].array ?? [] {
+        for limit in value["limits"].array ?? [] where limit.object != nil {
             let (used, resets) = (limit["percent"], limit["resets_at"])
             switch limit["kind"].string {
             case "session": add("session", .session, "5 h", used, 300, resets)
@@ -42,21 +39,29 @@ enum ClaudeUsage {
                 let scope = limit["scope"]["model"]["display_name"].string ?? limit["scope"]["surface"].string ?? "other"
                 add("weekly-" + slug(scope), .scoped, "\(scope), weekly", used, 10080, resets)
             case let kind?: add(kind.replacingUnderscores, .other, kind.replacingUnderscores, used, nil, resets)
+            // A limit of a kind that has no name yet.
+            case nil where used.lenientNumber != nil: add("limit", .other, limit["group"].string ?? "limit", used, nil, resets)
             case nil: break
             }
         }
-        for member in value.object?.members ?? [] where number(member.value["utilization"]) != nil && member.name != "extra_usage" {
-            let (used, resets) = (member.value["utilization"], member.value["resets_at"])
+        // The flat members say the same in an older way: only what `limits` has not said.
+        let said = seen
+        for member in value.object?.members ?? [] where member.name != "extra_usage" && member.name != "spend" {
+            guard let slot = member.value.object, let used = slot["utilization"] else { continue }
+            let resets = slot["resets_at"] ?? .null
+            let found: (id: String, kind: UsageWindow.Kind, title: String, minutes: Int?)
             switch member.name {
-            case "five_hour": add("session", .session, "5 h", used, 300, resets)
-            case "seven_day": add("weekly", .weekly, "weekly", used, 10080, resets)
+            case "five_hour": found = ("session", .session, "5 h", 300)
+            case "seven_day": found = ("weekly", .weekly, "weekly", 10080)
             case let name where name.hasPrefix("seven_day_"):
                 let scope = String(name.dropFirst("seven_day_".count)).replacingUnderscores
-                add("weekly-" + scope, .scoped, "\(scope), weekly", used, 10080, resets)
+                found = ("weekly-" + scope, .scoped, "\(scope), weekly", 10080)
             case let name:
-                let title = member.value["label"].string ?? name.replacingUnderscores
-                add(name.replacingUnderscores, .other, title, used, nil, resets)
+                // Of an unknown name a number alone makes a window.
+                guard used.lenientNumber != nil else { continue }
+                found = (name.replacingUnderscores, .other, slot["label"]?.string ?? name.replacingUnderscores, nil)
             }
+            if !said.contains(found.id) { add(found.id, found.kind, found.title, used, found.minutes, resets) }
         }
         return windows
     }
@@ -90,12 +95,20 @@ enum ClaudeUsage {
     }
 
     private static func currency(_ text: String?) -> String? { text.map { TerminalText.escape($0, limit: 10) } }
-    private static func exponent(_ value: JSONValue) -> Int { number(value).flatMap { (0...8).contains($0) ? Int($0) : nil } ?? 2 }
+    private static func exponent(_ value: JSONValue) -> Int { value.lenientNumber.flatMap { (0...8).contains($0) ? Int($0) : nil } ?? 2 }
 
     private static func judge(_ value: JSONValue, _ content: inout UsageReading.Content) {
-        if content.windows.contains(where: { $0.kind != .scoped && ($0.usedPercent ?? 0) >= 100 }) {
+        let locked = ["five_hour", "seven_day"].lazy.compactMap { value[$0]["locked_reason"].string }.first
+        if content.windows.contains(where: \.isFull) || locked != nil {
             content.bucket = .usageWindow
-            content.reason = "limit_reached"
+            content.reason = locked.map { TerminalText.escape($0, limit: 80) } ?? "limit_reached"
+        } else if content.windows.isEmpty,
+            value["spend"]["percent"].lenientNumber ?? value["extra_usage"]["utilization"].lenientNumber ?? 0 >= 100
+                || value["extra_usage"]["spend_limit_reached"].bool == true
+        {
+            // A seat that pays by use has nothing but its budget.
+            content.bucket = .billing
+            content.reason = "spend_limit_reached"
         } else if let reason = value["spend"]["disabled_reason"].string ?? value["extra_usage"]["disabled_reason"].string,
             content.windows.isEmpty
         {
@@ -109,13 +122,8 @@ enum ClaudeUsage {
         }
     }
 
-    private static func number(_ value: JSONValue) -> Double? {
-        guard let number = value.number?.double, number.isFinite else { return nil }
-        return number
-    }
-
     private static func minor(_ value: JSONValue) -> Int? {
-        guard let number = number(value), abs(number) < 1e15 else { return nil }
+        guard let number = value.lenientNumber, abs(number) < 1e15 else { return nil }
         return Int(number.rounded())
     }
 }

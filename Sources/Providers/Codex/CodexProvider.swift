@@ -69,6 +69,6 @@ package struct CodexProvider: Provider {
 
     package func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
         if let failure = UsageReading.failure(status: status, isHTML: isHTML, retryAfter: retryAfter, body: body) { return failure }
-        return CodexUsage.read(body, now: now)
+        return CodexUsage.read(body, retryAfter: retryAfter, now: now)
     }
 }

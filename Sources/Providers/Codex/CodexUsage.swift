@@ -3,8 +3,13 @@ import Platform
 /// Reads the body of Codex's usage endpoint (reference: codex.md section 5): every field optional, numbers as numbers or
 /// strings, unknown windows kept.
 enum CodexUsage {
-    static func read(_ body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
+    static func read(_ body: borrowing SecretBytes, retryAfter: Int? = nil, now: Timestamp) -> UsageReading {
         guard let value = try? JSONValue(parsing: body), value.object != nil else { return UsageReading.noObject }
+        if value["rate_limit"].object == nil, value["plan_type"].string == nil,
+            let refusal = UsageReading.refusal(value, retryAfter: retryAfter, body: body)
+        {
+            return refusal
+        }
         var content = UsageReading.Content()
         content.plan = value["plan_type"].string
         let main = value["rate_limit"]
@@ -16,11 +21,19 @@ enum CodexUsage {
             let id = extra["metered_feature"].string ?? "extra-\(index + 1)"
             content.windows += windows(extra["rate_limit"], idPrefix: id + "-", scope: name, now, &seen)
         }
+        // Limits of a name that nobody knows yet.
+        for member in value.object?.members ?? [] where !known.contains(member.name) {
+            let name = member.name.replacingUnderscores
+            content.windows += windows(member.value, idPrefix: name + "-", scope: name, now, &seen)
+        }
+        content.windows = Array(content.windows.prefix(UsageReading.Content.mostWindows))
         content.credits = credits(value)
         content.confidence = content.windows.contains { $0.usedPercent != nil } ? .percentOnly : .unknown
         judge(value, main, &content)
         return .reading(content)
     }
+
+    private static let known = ["rate_limit", "code_review_rate_limit", "additional_rate_limits", "credits", "spend_control"]
 
     private static func windows(_ limit: JSONValue, idPrefix: String, scope: String?, _ now: Timestamp, _ seen: inout Set<String>)
         -> [UsageWindow]
@@ -28,7 +41,7 @@ enum CodexUsage {
         guard let members = limit.object?.members else { return [] }
         return members.filter { $0.name.hasSuffix("_window") && $0.value.object != nil }.map { member in
             let slot = member.value
-            let minutes = number(slot["limit_window_seconds"]).map { Int((max(0, min($0, 1e10)) / 60).rounded()) }
+            let minutes = slot["limit_window_seconds"].lenientNumber.map { Int((max(0, min($0, 1e10)) / 60).rounded()) }
             let kind = UsageWindow.Kind(minutes: minutes)
             let name = TerminalText.escape(idPrefix + (kind == .other ? member.name.replacingUnderscores : kind.rawValue), limit: 80)
             // Two windows of one length keep their slot in the id, and no two of all have the same.
@@ -41,7 +54,7 @@ enum CodexUsage {
             let title = [scope, self.title(kind, minutes)].compactMap { $0 }.joined(separator: ", ")
             return UsageWindow(
                 id: id, kind: scope == nil ? kind : .scoped, title: TerminalText.escape(title, limit: 80),
-                usedPercent: number(slot["used_percent"]), windowMinutes: minutes, resetsAt: reset(slot, now), now: now)
+                usedPercent: slot["used_percent"].lenientNumber, windowMinutes: minutes, resetsAt: reset(slot, now), now: now)
         }
     }
 
@@ -58,17 +71,15 @@ enum CodexUsage {
     }
 
     private static func reset(_ slot: JSONValue, _ now: Timestamp) -> Timestamp? {
-        if let at = number(slot["reset_at"]), at > 0, at < 1e11 { return Timestamp(seconds: Int(at)) }
-        if let after = number(slot["reset_after_seconds"]), after >= 0, after < 1e9 { return now.wholeSeconds + Int(after) }
+        if let at = slot["reset_at"].lenientNumber, at > 0, at < 1e11 { return Timestamp(seconds: Int(at)) }
+        if let after = slot["reset_after_seconds"].lenientNumber, after >= 0, after < 1e9 { return now.wholeSeconds + Int(after) }
         return nil
     }
 
     /// OpenAI counts credits without naming a currency; a limit's amounts count the same.
     private static func credits(_ value: JSONValue) -> UsageCredits? {
         let found = value["credits"]
-        let limit = [value["spend_control"]["individual_limit"], value["rate_limit"]["individual_limit"], value["individual_limit"]].first {
-            $0.object != nil
-        }
+        let limit = spendLimit(value)
         guard found.object != nil || limit != nil else { return nil }
         var credits = UsageCredits()
         credits.unlimited = found["unlimited"].bool
@@ -77,6 +88,18 @@ enum CodexUsage {
         credits.limitMinor = minor(limit?["limit"] ?? .null)
         credits.usedMinor = minor(limit?["used"] ?? .null)
         return credits
+    }
+
+    /// The limit that was reached, else the nearest one to the person that there is.
+    private static func spendLimit(_ value: JSONValue) -> JSONValue? {
+        let control = value["spend_control"]
+        let reached = control["reached_limit_type"].string.map { [$0, $0 + "_limit"] } ?? []
+        let names = reached + ["individual_limit", "role_budget_limit", "group_default_limit", "group_shared_limit"]
+        let shared = ["workspace_default_limit", "workspace_shared_limit"]
+        let found = (names + shared).map { control[$0] } + [value["rate_limit"]["individual_limit"], value["individual_limit"]]
+        guard let limit = found.first(where: { $0.object != nil }) else { return nil }
+        // A group's limit stands one level deeper.
+        return limit["details"].object == nil ? limit : limit["details"]
     }
 
     private static func judge(_ value: JSONValue, _ main: JSONValue, _ content: inout UsageReading.Content) {
@@ -88,7 +111,7 @@ enum CodexUsage {
             content.bucket = .billing
             content.reason = reached
         } else if main["limit_reached"].bool == true || main["allowed"].bool == false || reached != nil
-            || content.windows.contains(where: { $0.kind != .scoped && ($0.usedPercent ?? 0) >= 100 })
+            || content.windows.contains(where: \.isFull)
         {
             content.bucket = .usageWindow
             content.reason = reached ?? "limit_reached"
@@ -101,14 +124,8 @@ enum CodexUsage {
         content.reason = content.reason.map { TerminalText.escape($0, limit: 80) }
     }
 
-    /// A finite number, written as a number or as a string.
-    private static func number(_ value: JSONValue) -> Double? {
-        guard let number = value.number?.double ?? value.string.flatMap(Double.init), number.isFinite else { return nil }
-        return number
-    }
-
     private static func minor(_ value: JSONValue) -> Int? {
-        guard let number = number(value), abs(number) < 1e13 else { return nil }
+        guard let number = value.lenientNumber, abs(number) < 1e13 else { return nil }
         return Int((number * 100).rounded())
     }
 }

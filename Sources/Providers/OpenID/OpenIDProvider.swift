@@ -41,7 +41,7 @@ package struct OpenIDProvider: Provider {
     package func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading {
         if let failure = UsageReading.failure(status: status, isHTML: isHTML, retryAfter: retryAfter, body: body) { return failure }
         // A configured endpoint answers in our own shape or in Codex's; anything else is shown as unknown, not guessed at.
-        return SnapshotUsage.read(body, now: now) ?? CodexUsage.read(body, now: now)
+        return SnapshotUsage.read(body, now: now) ?? CodexUsage.read(body, retryAfter: retryAfter, now: now)
     }
 }
 

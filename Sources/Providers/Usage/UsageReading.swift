@@ -8,24 +8,35 @@ package enum UsageReading: Sendable, Equatable {
     case unauthorized(message: String)
     case failed(bucket: UsageSnapshot.Bucket, code: String, message: String, retryAfter: Int?)
 
-    package struct Content: Sendable, Equatable {
-        package var plan: String?
-        package var confidence = UsageSnapshot.Confidence.unknown
-        package var bucket = UsageSnapshot.Bucket.unknown
-        package var reason: String?
-        package var message: String?
-        package var windows: [UsageWindow] = []
-        package var credits: UsageCredits?
-        package init() {}
-    }
-
     /// A 200 whose body says nothing.
     static let noObject = UsageReading.failed(
         bucket: .unknown, code: "provider_unavailable", message: "the usage endpoint answered something that is no JSON object",
         retryAfter: nil)
 
+    /// A 200 whose body is a refusal all the same; nil where it is none.
+    static func refusal(_ value: JSONValue, retryAfter: Int?, body: borrowing SecretBytes) -> UsageReading? {
+        guard let problem = ServerProblem(body) else { return nil }
+        let words = "the usage endpoint answered 200: \(problem)"
+        let type = (value["error"]["type"].string ?? problem.code ?? "").lowercased()
+        if type.contains("rate_limit") { return .failed(bucket: .rateLimit, code: "rate_limited", message: words, retryAfter: retryAfter) }
+        if type.contains("overloaded") {
+            return .failed(bucket: .overloaded, code: "provider_unavailable", message: words, retryAfter: retryAfter)
+        }
+        if type.contains("authentication") { return .unauthorized(message: words) }
+        return .failed(bucket: .unknown, code: "provider_unavailable", message: words, retryAfter: retryAfter)
+    }
+
+    /// Whether a body is a web page although nobody said so.
+    private static func isPage(_ body: borrowing SecretBytes) -> Bool {
+        body.withBytes { bytes in
+            let first = bytes.indices.first { ![0x20, 0x09, 0x0A, 0x0D].contains(bytes[$0]) }
+            return first.map { bytes[$0] == UInt8(ascii: "<") } ?? false
+        }
+    }
+
     /// The failures that are alike everywhere; nil for a 200.
     static func failure(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes) -> UsageReading? {
+        let isHTML = isHTML || isPage(body)
         let problem = ServerProblem(body)
         let words = "the usage endpoint answered \(status)" + (problem.map { ": \($0)" } ?? "")
         switch status {

@@ -61,6 +61,9 @@ package struct UsageSnapshot: Sendable, Equatable {
     /// The provider's answer, only when it was asked for.
     package var raw: JSONValue?
 
+    /// Whether there is anything to show besides an error.
+    package var hasReading: Bool { !windows.isEmpty || credits != nil }
+
     package init(provider: String, account: Account, source: String, authType: String) {
         self.provider = provider
         self.account = account
@@ -146,6 +149,15 @@ package struct UsageWindow: Sendable, Equatable {
         return Pace(
             expectedPercent: (expected * 10).rounded() / 10, deltaPercent: (delta * 10).rounded() / 10,
             willLastToReset: expected < 1 ? used < 100 : used / expected * 100 <= 100)
+    }
+
+    /// When the quota is used up if it is used on as it was up to `moment`, at which the use was measured; nil where that is not
+    /// before the reset, or not known.
+    package func exhaustion(measuredAt moment: Timestamp) -> Timestamp? {
+        guard let pace, !pace.willLastToReset, let usedPercent, let windowMinutes, let resetsAt else { return nil }
+        let elapsed = Double(windowMinutes * 60 - (resetsAt - moment))
+        guard usedPercent > 0, elapsed > 0 else { return nil }
+        return moment + Int(max(0, 100 - usedPercent) / usedPercent * elapsed)
     }
 
     package var json: JSONValue {

@@ -27,6 +27,10 @@ struct AuthLogin: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "Ask for these scopes instead.") var scope: [String] = []
     @Option(help: ArgumentHelp("Give up after this many seconds (300; with --device as long as the code is good).", valueName: "s"))
     var timeout: Int?
+    @Flag(
+        name: .customLong("session-key-stdin"),
+        help: "claude: read the key of a web session from standard input (only with providers.claude.webSession).")
+    var sessionKeyStdin = false
     @Flag(name: .customLong("dry-run"), help: "Print what would be sent, and send nothing.") var dryRun = false
     @Flag(name: .customLong("live-exchange"), help: .hidden) var liveExchange = false
 
@@ -37,6 +41,9 @@ struct AuthLogin: AsyncParsableCommand {
             throw ValidationError("--account needs a name of at most 100 characters")
         }
         if device, manual { throw ValidationError("give either --device or --manual") }
+        if sessionKeyStdin, device || manual || dryRun || port != nil {
+            throw ValidationError("--session-key-stdin opens no browser and does not go with --device, --manual, --port or --dry-run")
+        }
         if device, port != nil { throw ValidationError("--device listens on no port") }
         if device, dryRun { throw ValidationError("--dry-run shows the login with a browser; it does not know --device") }
     }
@@ -44,6 +51,7 @@ struct AuthLogin: AsyncParsableCommand {
     func run() async throws {
         let context = try CommandContext(global, passphrase)
         let name = ProviderCatalog.canonical(provider)
+        if sessionKeyStdin { return try await SessionKeyLogin(context: context, label: account).run(name) }
         let found = try await attempt(name) { () throws(OAuthError) in try context.service.catalog.provider(name) }
         var client = try await attempt(name) { () throws(OAuthError) in try found.client() }
         if let clientId {

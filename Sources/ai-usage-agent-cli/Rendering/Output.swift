@@ -6,11 +6,13 @@ struct Output: Sendable {
     let style: Style
     /// Columns to fill; 80 where nobody can tell.
     let columns: Int
+    private let isDumb: Bool
 
     init(_ global: GlobalOptions, _ environment: ProcessEnvironment) { self.init(CommandSettings(global, nil), environment) }
 
     init(_ settings: CommandSettings, _ environment: ProcessEnvironment) {
         isJSON = settings.json
+        isDumb = environment["TERM"] == "dumb"
         let isTerminal = Terminal.isTerminal(.output)
         let wantsColour = isTerminal && !settings.noColor && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
         let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
@@ -22,6 +24,14 @@ struct Output: Sendable {
     func result(_ document: JSONValue, text: @autoclosure () -> String) {
         if !Terminal.write((isJSON ? document.pretty : text()) + "\n", to: .output) { Output.failed() }
     }
+
+    /// The result as it stands.
+    func print(_ text: String) {
+        if !Terminal.write(text + "\n", to: .output) { Output.failed() }
+    }
+
+    /// Whether somebody sees what is drawn over on standard error.
+    var showsProgress: Bool { Terminal.isTerminal(.error) && !isDumb }
 
     /// Standard output took nothing: what the caller asked for did not arrive, and it must not look as if it had.
     static func failed() -> Never {

@@ -8,7 +8,7 @@ struct ProcessTests {
     /// ArgumentParser brings FoundationEssentials, which has no ICU and loads in a moment; all of Foundation has both against it.
     private static let unwanted = [
         "libFoundation.so", "libFoundationNetworking", "libFoundationInternationalization", "FoundationICU", "libicu", "libcurl",
-        "libsecret",
+        "libsecret", "libsqlite3",
     ]
 
     @Test("runs without core files and with umask 0077, whatever it was started with")

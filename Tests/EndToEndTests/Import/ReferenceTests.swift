@@ -34,8 +34,9 @@ struct ReferenceTests {
             }
             // The server says that the token is over: nobody here may renew it.
             try await scene.provider.expireAccess()
-            let usage = try await scene.run("usage", "codex", "--json")
-            #expect(usage.status == 3 && usage.text.contains("never renews it"), "\(usage)")
+            try await scene.refreshUsage { row in
+                row["error"]["code"] == "login_required" && row["error"]["message"].string?.contains("never renews it") == true
+            }
 
             #expect(try await scene.provider.statistics()["tokenRequests"] == requests, "no token request at all")
             #expect(try await scene.provider.statistics()["refreshRequests"] == 0)

@@ -1,3 +1,4 @@
+import Foundation
 import Platform
 import TestSupport
 
@@ -34,6 +35,26 @@ extension SchemaCase {
             },
             .command("usage", "usage codex", "too many requests", status: 5) { scene in try await scene.provider.misbehave("usage-429") },
             .command("usage", "usage --raw", open: ["/snapshots/*/raw…"]),
+            .command("usage", "usage --refresh", "a reading from before with an error") { scene in
+                try await scene.require("usage")
+                try await scene.provider.misbehave("usage-500", count: 1)
+                try await scene.refreshUsage { $0["error"]["code"] == "provider_unavailable" }
+            },
+            SchemaCase("usage", "the snapshots of the golden answers", start: .empty) { _ in try golden() },
+            .command("usage-history", "usage history", "without a history", start: .empty),
+            .command("usage-history", "usage history --since 24h", "samples and events", after: eventful),
+            SchemaCase("usage-event", "one event of usage history") { scene in
+                try await eventful(scene)
+                guard let event = try await scene.require("usage", "history", "--json").json["events"].array?.first else {
+                    throw Schema.Failure(description: "no event")
+                }
+                return Array(event.compact.utf8)
+            },
+            .command("guard", "guard codex --min-remaining 20"),
+            .command("guard", "guard codex --min-remaining 90 --window weekly", "below", status: 10),
+            .command("guard", "guard codex --min-remaining 20", "unknown", status: 11) { scene in
+                try await scene.provider.misbehave("usage-null-windows")
+            },
             .command("usage", "usage", "unknown windows") { scene in try await scene.provider.misbehave("usage-extra") },
             SchemaCase("usage-snapshot", "usage, one snapshot") { scene in try snapshot(try await scene.run("usage", "--json")) },
             SchemaCase("usage-snapshot", "usage, one snapshot with an error") { scene in
@@ -51,6 +72,25 @@ extension SchemaCase {
                     """)
             },
         ] + configuration + failures + files
+
+    /// A reading, and another one with the limit reached.
+    private static func eventful(_ scene: Scene) async throws {
+        try await scene.require("usage")
+        try await scene.provider.misbehave("usage-limit", count: 1)
+        try await scene.refreshUsage { $0["status"]["bucket"] == "usage_window" }
+    }
+
+    /// What every file of Tests/LibraryTests/Providers/Golden says that an answer becomes, as one document.
+    private static func golden() throws -> [UInt8] {
+        let folder = Program.repository + "/Tests/LibraryTests/Providers/Golden"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()
+        let snapshots = try names.map { name in
+            try JSONValue(parsing: String(decoding: Data(contentsOf: URL(fileURLWithPath: folder + "/" + name)), as: UTF8.self))["snapshot"]
+        }
+        guard snapshots.count >= 40 else { throw Schema.Failure(description: "only \(snapshots.count) golden answers") }
+        let document: JSONValue = ["schemaVersion": 1, "generatedAt": "2026-09-21T14:13:20Z", "snapshots": .array(snapshots)]
+        return Array(document.compact.utf8)
+    }
 
     private static func snapshot(_ outcome: Outcome) throws -> [UInt8] {
         guard let first = outcome.json["snapshots"].array?.first else { throw Schema.Failure(description: "no snapshot: \(outcome)") }

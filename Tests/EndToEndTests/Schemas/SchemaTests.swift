@@ -59,7 +59,7 @@ struct SchemaTests {
     static let examples: [(document: String, schemas: [String])] = [
         ("docs/configuration.md", ["config"]), ("docs/headless.md", ["config"]),
         ("docs/auth-cli.md", ["auth-list", "token", "action-result", "auth-import", "vault-status", "vault-import", "error"]),
-        ("docs/usage.md", ["usage-snapshot"]),
+        ("docs/usage.md", ["usage-snapshot", "usage-event", "guard"]),
     ]
 
     @Test("The examples in the documents fit their schemas", arguments: 0..<4)

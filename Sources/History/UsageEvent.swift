@@ -1,0 +1,91 @@
+package import Platform
+
+/// A change worth recording (docs/schemas/usage-event.schema.json).
+package struct UsageEvent: Sendable, Equatable {
+    package static let schemaVersion = 1
+
+    package enum Kind: String, Sendable, CaseIterable {
+        /// What limits the account is another thing than before.
+        case bucketChanged = "bucket_changed"
+        /// A window began anew.
+        case windowReset = "window_reset"
+        /// The use of a window rose over one of `thresholds`.
+        case thresholdCrossed = "threshold_crossed"
+        /// A person has to log in again.
+        case loginDied = "login_died"
+        case tokenRefreshed = "token_refreshed"
+    }
+
+    /// Percent.
+    package static let thresholds: [Double] = [75, 90, 100]
+
+    package let at: Timestamp
+    package let provider: String
+    package let accountId: String
+    package let kind: Kind
+    /// A bucket, a percentage, a status or a generation, by kind.
+    package let from: JSONValue
+    package let to: JSONValue
+    /// What limits the account after the change.
+    package let bucket: String
+    /// The id of the window; nil where the event is not about one.
+    package var window: String?
+    package var threshold: Double?
+
+    package init(
+        at: Timestamp, provider: String, accountId: String, kind: Kind, from: JSONValue, to: JSONValue, bucket: String,
+        window: String? = nil, threshold: Double? = nil
+    ) {
+        self.at = at
+        self.provider = provider
+        self.accountId = accountId
+        self.kind = kind
+        self.from = from
+        self.to = to
+        self.bucket = bucket
+        self.window = window
+        self.threshold = threshold
+    }
+
+    package var json: JSONValue {
+        [
+            "schemaVersion": .number(JSONNumber(UsageEvent.schemaVersion)), "at": .string(at.description), "provider": .string(provider),
+            "accountId": .string(accountId), "type": .string(kind.rawValue), "from": from, "to": to,
+            "reason": ["bucket": .string(bucket), "window": .optional(window), "threshold": .optional(threshold)],
+        ]
+    }
+}
+
+/// How much of one window was used at one moment.
+package struct UsageSample: Sendable, Equatable {
+    package let at: Timestamp
+    package let provider: String
+    package let accountId: String
+    package let window: String
+    package let kind: String
+    package let title: String
+    package let usedPercent: Double?
+    package let resetsAt: Timestamp?
+
+    package init(
+        at: Timestamp, provider: String, accountId: String, window: String, kind: String, title: String, usedPercent: Double?,
+        resetsAt: Timestamp?
+    ) {
+        self.at = at
+        self.provider = provider
+        self.accountId = accountId
+        self.window = window
+        self.kind = kind
+        self.title = title
+        self.usedPercent = usedPercent
+        self.resetsAt = resetsAt
+    }
+
+    package var json: JSONValue {
+        [
+            "at": .string(at.description), "provider": .string(provider), "accountId": .string(accountId), "window": .string(window),
+            "kind": .string(kind), "title": .string(title), "usedPercent": .optional(usedPercent),
+            "resetsAt": .optional(resetsAt?.description),
+        ]
+    }
+}
