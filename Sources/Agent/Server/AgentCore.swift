@@ -180,7 +180,9 @@ package actor AgentCore {
                 last = now
                 return true
             }
-            if isDue { Task { await self.noteUse(of: entry.facts.accountId) } }
+            // Not the entry itself: its token would live as long as the writing takes.
+            let id = entry.facts.accountId
+            if isDue { Task { await self.noteUse(of: id) } }
         }
         return entry.message
     }

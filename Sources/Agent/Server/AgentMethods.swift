@@ -123,7 +123,9 @@ extension AgentCore {
         } else {
             accounts = try service.metadata().accounts.filter { provider == nil || $0.provider == provider }
         }
-        return await UsageService(service).readings(of: accounts, refresh: refresh).map(\.json)
+        let snapshots = await UsageService(service).readings(of: accounts, refresh: refresh).map(\.json)
+        if refresh { watchers.publish(snapshots) }
+        return snapshots
     }
 }
 

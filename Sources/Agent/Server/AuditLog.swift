@@ -58,7 +58,7 @@ package final class AuditLog: Sendable {
         let entry: JSONObject = [
             "time": .string(now.description), "uid": .number(JSONNumber(Int(peer.user))), "pid": .number(JSONNumber(Int(peer.process))),
             "executable": .optional(program.path), "command": .optional(program.name), "provider": .string(provider),
-            "accountId": .string(accountId),
+            "account": .string(accountId),
         ]
         content.change { content in
             if let window = content.windows[key] { AuditLog.close(window, now, &content) }

@@ -17,6 +17,9 @@ package final class OutgoingMessage: Sendable {
     /// A part of a block: a page for each of thousands of short messages would be too many.
     package init(_ block: SecretBlock, _ range: Range<Int>) { (self.block, self.range) = (block, range) }
 
+    /// Nobody else has this part: it does not wait for the rest of its block.
+    deinit { block.bytes.wipe(unshared: range) }
+
     package var count: Int { range.count }
     package func withBytes<R>(_ body: (Span<UInt8>) -> R) -> R { block.bytes.withBytes { body($0.extracting(range)) } }
 }

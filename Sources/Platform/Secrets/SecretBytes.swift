@@ -66,6 +66,12 @@ import Synchronization
         unsafe OPENSSL_cleanse(pages.baseAddress!, wiped)
     }
 
+    /// Overwrites a part that one owner alone has ever lent: for blocks of which several own parts.
+    borrowing func wipe(unshared range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        unsafe OPENSSL_cleanse(pages.baseAddress! + range.lowerBound, range.count)
+    }
+
     /// The first bytes of it, in the same memory.
     package consuming func truncated(to count: Int) -> SecretBytes {
         precondition(count <= self.count)

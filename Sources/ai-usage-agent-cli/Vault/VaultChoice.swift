@@ -34,9 +34,25 @@ struct VaultChoice {
                 "made a vault: \(place), opened by \(record.identitySource.rawValue)\(record.keyFile.map { " " + $0 } ?? "")"
             )
         }
-        let open = try await attemptVault { () async throws(VaultError) in try await context.service.vault.open() }
-        if let suspicion = try await attemptVault({ () throws(VaultError) in try open.suspicion(nil) }) { throw CommandFailure(suspicion) }
+        let suspicion = try await attemptVault { () async throws(VaultError) in try await openAsItIs() }
+        if let suspicion { throw CommandFailure(suspicion) }
     }
+
+    /// Opens the vault and judges it; one that is rekeyed or moved at this moment is opened again, since nothing has been done yet.
+    private func openAsItIs() async throws(VaultError) -> VaultError? {
+        let vault = context.service.vault
+        var attempts = 0
+        while true {
+            do throws(VaultError) { return try await vault.open().suspicion(nil) } catch {
+                attempts += 1
+                guard error.code == .superseded, attempts < VaultChoice.mostOpenings else { throw error }
+                await vault.lock()
+            }
+        }
+    }
+
+    /// Somebody who rekeys in a loop is not waited for for ever.
+    private static let mostOpenings = 5
 
     /// - Throws: exit 4 when nobody chose and nobody can be asked.
     func initialize(backend: Configuration.Backend?, identity: IdentitySource?, keyFile: String?) async throws(CommandFailure)

@@ -40,9 +40,9 @@ struct AgentSecretsTests {
             let lines = try scene.home.text(log).split(separator: "\n").map { try JSONValue(parsing: String($0)) }
             #expect(lines.count >= 4)
             let accounts = try await scene.require("auth", "list", "--json").json["accounts"].array ?? []
-            #expect(lines.contains { $0["accountId"] == accounts.first?["id"] && $0["provider"] == "codex" })
+            #expect(lines.contains { $0["account"] == accounts.first?["id"] && $0["provider"] == "codex" })
             // A refusal is nobody's token.
-            #expect(!lines.contains { $0["accountId"].string == "nobody" })
+            #expect(!lines.contains { $0["account"].string == "nobody" })
         }
     }
 

@@ -26,10 +26,10 @@ struct AuditLogTests {
             log.note(AuditLogTests.own, provider: "codex", accountId: "a", at: clock.now)
             await log.flush()
             let lines = try AuditLogTests.lines(folder)
-            #expect(lines.map { $0["accountId"].string } == ["a", "b", "a", "a"], "\(lines)")
+            #expect(lines.map { $0["account"].string } == ["a", "b", "a", "a"], "\(lines)")
             #expect(lines.map { $0["repeats"].number?.integer } == [nil, nil, 99, nil])
             let first = try #require(lines.first)
-            #expect(first.object?.names == ["time", "uid", "pid", "executable", "command", "provider", "accountId"])
+            #expect(first.object?.names == ["time", "uid", "pid", "executable", "command", "provider", "account"])
             #expect(first["pid"].number?.integer == Platform.OwnProcess.pid && first["uid"].number?.integer == Int(Peer.ownUser))
             #expect(first["executable"].string == Platform.OwnProcess.program)
         }

@@ -131,17 +131,20 @@ struct MessageServerTests {
     @Test("The silent, the slow and the idle run out of time, and only they; half a message is no sign of life")
     func deadlines() async throws {
         var limits = MessageServer.Limits()
-        limits.firstMessage = .milliseconds(300)
-        limits.idle = .milliseconds(900)
+        limits.firstMessage = .seconds(1)
+        limits.idle = .seconds(3)
         try await MessageServerTests.with(limits) { path, echo, server in
+            // Each speaks as soon as it is connected: a busy machine must not be taken for a silent caller.
+            let idle = try AgentConnection(path)
+            idle.send("hello\0")
+            let busy = try AgentConnection(path)
+            busy.send("wait\0")
+            #expect(await idle.receive() == "hello")
+            let begun = TimeSource.system.elapsed()
+            while echo.waiting.peek({ $0.isEmpty }) { await TimeSource.system.sleep(.milliseconds(1)) }
+            let owed = echo.waiting.peek { $0[0] }
             let silent = try AgentConnection(path)
             let slow = try AgentConnection(path)
-            let idle = try AgentConnection(path)
-            let busy = try AgentConnection(path)
-            idle.send("hello\0")
-            #expect(await idle.receive() == "hello")
-            busy.send("wait\0")
-            let begun = TimeSource.system.elapsed()
             let dripping = Task {
                 while !Task.isCancelled, slow.send("x") { await TimeSource.system.sleep(.milliseconds(50)) }
             }
@@ -150,8 +153,8 @@ struct MessageServerTests {
             dripping.cancel()
             // Whoever was served has longer, and whoever is owed an answer has all the time it takes.
             #expect(await idle.isHungUp(within: .seconds(30)))
-            #expect(TimeSource.system.elapsed() - begun >= .milliseconds(600))
-            server.answer(echo.waiting.peek { $0[0] }, OutgoingMessage(SecretBytes("at last\0")))
+            #expect(TimeSource.system.elapsed() - begun >= .seconds(2))
+            server.answer(owed, OutgoingMessage(SecretBytes("at last\0")))
             #expect(await busy.receive() == "at last")
         }
     }
