@@ -79,8 +79,10 @@ struct AgentCrowdTests {
                 for _ in 0..<2 where beside > alone * 2 { beside = min(beside, try await times(agent, 400)[200]) }
                 isOver.withLock { $0 = true }
                 await crowd.value
-                print("a good caller: median \(alone) alone, \(beside) beside 64 bad ones")
-                #expect(beside <= alone * 2 + .microseconds(50))
+                // What else the machine does changes while the test runs.
+                let after = try await times(agent, 400)[200]
+                print("a good caller: median \(alone) and \(after) alone, \(beside) beside 64 bad ones")
+                #expect(beside <= max(alone, after) * 2 + .microseconds(50))
             }
         }
     }
@@ -124,7 +126,8 @@ struct AgentCrowdTests {
                     Program.find("python3") ?? "", ["-c", script, agent.socket, String(AgentCrowdTests.question.dropLast())],
                     environment: ["PATH": "/usr/bin:/bin"], input: .open)
                 #expect(await caller.shows("True", count: 50))
-                #expect(try open() <= before + 2)
+                // 3,000 were sent; the agent's own polls and locks open some, too.
+                #expect(try open() <= before + 40)
                 await caller.stop()
             }
         }
