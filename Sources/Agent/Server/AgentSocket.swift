@@ -76,7 +76,8 @@ extension AgentSocket {
     ///
     /// - Throws: as `connect`.
     func isThere() throws(Problem) -> Bool {
-        guard path.utf8.count <= AgentSocket.longestPath else { return false }
+        // Where nothing stands there is nothing to be warned of, however open the directory is.
+        guard path.utf8.count <= AgentSocket.longestPath, FileStamp(path) != nil else { return false }
         let parent = String(directory.dropLast(VaultPaths.folder.utf8.count + 1))
         return try onFiles { () throws(FileError) in
             do throws(FileError) {

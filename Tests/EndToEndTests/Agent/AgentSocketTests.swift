@@ -73,6 +73,10 @@ struct AgentSocketTests {
             let folder = scene.home.path + "/runtime/ai-usage-agent"
             let socket = folder + "/agent.sock"
             let token = try await scene.require("token", "codex").text
+            // Where nobody runs an agent, a runtime directory that is open to others is nobody's business.
+            try scene.home.change(mode: 0o755, of: scene.home.path + "/runtime")
+            #expect(try await scene.require("token", "codex").errorText == "")
+            try scene.home.change(mode: 0o700, of: scene.home.path + "/runtime")
             func expectWarning(_ what: String, _ reason: String) async throws {
                 let outcome = try await scene.run("token", "codex")
                 #expect(outcome.status == 0 && outcome.text == token, "\(what): \(outcome)")
