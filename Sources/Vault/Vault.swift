@@ -133,7 +133,12 @@ package actor Vault {
     /// File systems on which locks and durable renames cannot be trusted (statfs f_type).
     package nonisolated var networkFilesystem: String? {
         guard let directory = try? PrivateDirectory.open(paths.data) else { return nil }
-        return switch directory.filesystemMagic {
+        return Vault.networkFilesystem(magic: directory.filesystemMagic)
+    }
+
+    /// The name of a network file system by its f_type; nil for every other.
+    package static func networkFilesystem(magic: Int64) -> String? {
+        switch magic {
         case 0x6969: "NFS"
         case 0x517B, 0xFF53_4D42, 0xFE53_4D42: "SMB"
         case 0x0102_1997: "9P"

@@ -52,14 +52,18 @@ package struct VaultLocks: Sendable {
     private func fileAndMode(_ name: Name) -> (String, FileLock.Mode) {
         switch name {
         case .account(let provider, let accountKey, let vaultId):
-            // Named by identity, so that two first logins of one account meet; keyed, so that the name tells nobody who.
-            let key = Array(vaultId.utf8)
-            let message = Array("\(provider)\u{0}\(accountKey)".utf8)
-            let tag = HMACSHA256.authenticate(message.span, key: key.span)
-            return (VaultLocks.accountPrefix + Hex.encode(tag.span.extracting(first: 16)), .exclusive)
+            return (VaultLocks.accountFile(provider, accountKey, vaultId), .exclusive)
         case .flight(let mode): return ("flight", mode)
         case .vault: return (VaultLocks.vaultFile, .exclusive)
         case .metadata: return ("metadata", .exclusive)
         }
+    }
+
+    /// Named by identity, so that two first logins of one account meet; keyed, so that the name tells nobody who.
+    static func accountFile(_ provider: String, _ accountKey: String, _ vaultId: String) -> String {
+        let key = Array(vaultId.utf8)
+        let message = Array("\(provider)\u{0}\(accountKey)".utf8)
+        let tag = HMACSHA256.authenticate(message.span, key: key.span)
+        return accountPrefix + Hex.encode(tag.span.extracting(first: 16))
     }
 }

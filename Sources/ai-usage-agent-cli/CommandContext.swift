@@ -20,12 +20,17 @@ struct CommandContext {
         try self.init(CommandSettings(global, passphraseOptions), log: log)
     }
 
-    init(_ settings: CommandSettings, log: Logger.Level = .error) throws(CommandFailure) {
+    /// - Parameters:
+    ///   - configuration: nil to read config.json.
+    ///   - takesTurns: false for who only looks: turns at the keyring are files.
+    init(
+        _ settings: CommandSettings, log: Logger.Level = .error, configuration given: Configuration? = nil, takesTurns: Bool = true
+    ) throws(CommandFailure) {
         environment = ProcessEnvironment.current()
         output = Output(settings, environment)
         paths = try CommandContext.paths(environment)
         do throws(ConfigurationError) {
-            configuration = try ConfigurationReader(path: paths.configurationFile).read()
+            if let given { configuration = given } else { configuration = try ConfigurationReader(path: paths.configurationFile).read() }
         } catch { throw CommandFailure(error) }
         let isVerbose = settings.verbose
         logger = Logger(label: "ai-usage-agent") { _ in StandardErrorLog(level: isVerbose ? .debug : log) }
@@ -35,7 +40,8 @@ struct CommandContext {
 
         let sources = VaultSources(
             paths: paths, passphrase: passphrase,
-            keyring: KeyringHelper(program: KeyringHelper.locate(), environment: environment, time: .system, locks: paths.locks),
+            keyring: KeyringHelper(
+                program: KeyringHelper.locate(), environment: environment, time: .system, locks: takesTurns ? paths.locks : nil),
             credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: settings.mayUnlock)
         let vault = Vault(
             sources: sources, time: .system,

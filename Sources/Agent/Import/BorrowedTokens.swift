@@ -29,8 +29,37 @@ extension AgentService {
             warning: shortness(login.expiresAt, demand, now, "only \(source.title) renews it"))
     }
 
+    /// What stands where the tokens of an account should: for who only looks.
+    enum BorrowedStanding: Sendable {
+        case there
+        case vanished(String)
+        case another(String)
+    }
+
+    func standing(ofBorrowed account: AccountRecord) async -> BorrowedStanding {
+        guard let reference = account.reference, let source = account.sourceProgram.flatMap(ImportSource.init) else {
+            return .vanished("auth.json does not say where its tokens stand")
+        }
+        do throws(OAuthError) {
+            let login = try await foreignLogin(account, reference, source)
+            return isSame(login, account) ? .there : .another("\(source.title) is logged in as somebody else")
+        } catch { return .vanished(error.message) }
+    }
+
     /// The login as it stands there now, held to be the same account's.
     private func borrowedLogin(_ account: AccountRecord, _ reference: AccountReference, _ source: ImportSource) async throws(OAuthError)
+        -> ForeignLogin
+    {
+        let login = try await foreignLogin(account, reference, source)
+        guard isSame(login, account) else {
+            throw OAuthError(
+                .loginRequired, "\(source.title) is logged in as another account now than as \(account.displayName)",
+                remedy: "ai-usage-agent auth import \(source.rawValue), or log in with `\(source.command)` as \(account.displayName)")
+        }
+        return login
+    }
+
+    private func foreignLogin(_ account: AccountRecord, _ reference: AccountReference, _ source: ImportSource) async throws(OAuthError)
         -> ForeignLogin
     {
         let place = ForeignPlace(reference)
@@ -45,11 +74,6 @@ extension AgentService {
         guard let login = content.reading.logins.first(where: { $0.entry == reference.entry && $0.provider == account.provider }) else {
             let why = content.reading.refusals.first ?? "there is no \"\(TerminalText.escape(reference.entry, limit: 80))\""
             throw OAuthError.vanished(account, source, "\(place.title(source)): \(why)")
-        }
-        guard isSame(login, account) else {
-            throw OAuthError(
-                .loginRequired, "\(source.title) is logged in as another account now than as \(account.displayName)",
-                remedy: "ai-usage-agent auth import \(source.rawValue), or log in with `\(source.command)` as \(account.displayName)")
         }
         return login
     }

@@ -67,6 +67,14 @@ package actor TokenManager {
         }
     }
 
+    /// Puts tokens that wait in the journal into the store. Sends nothing.
+    package func commitPending(_ account: AccountRecord) async throws(OAuthError) {
+        let flight = try await beginFlight(account.provider, account.accountKey)
+        defer { extendLifetime(flight) }
+        let recovery = JournalRecovery(open: flight.vault, time: time, logger: logger)
+        try await onVault { () async throws(VaultError) in try await recovery.complete(account.id) }
+    }
+
     /// Waits for the flights that have begun.
     package func settle() async {
         while let flight = flights.values.first {

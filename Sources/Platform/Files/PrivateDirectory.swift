@@ -214,10 +214,13 @@ package final class PrivateDirectory: Sendable {
         return swept
     }
 
+    /// What a crash left of any of our replacements in this directory.
+    package func temporaries() throws(FileError) -> [String] { try names().filter { $0.hasPrefix(PrivateDirectory.temporaryPrefix) } }
+
     /// The f_type of the file system that holds the directory (statfs(2)).
     package var filesystemMagic: Int64 { clinux_filesystem_magic(descriptor.raw) }
 
-    static let temporaryPrefix = ".tmp-"
+    package static let temporaryPrefix = ".tmp-"
 
     private func existingKind(_ name: String) throws(FileError) -> mode_t? {
         var status = stat()

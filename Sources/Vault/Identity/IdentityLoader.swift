@@ -22,19 +22,7 @@ struct IdentityLoader: Sendable {
     ///   passphrase, to nothing for a key file, which says itself whose it is.
     /// - Throws: `locked`, `unavailable`, `wrongPassphrase`, `corrupt`, or `foreign` when the identity is not this vault's.
     func load(_ record: VaultRecord, fromWaiting: inout [UInt8]?) async throws(VaultError) -> VaultKeys {
-        let identity: AgeIdentity
-        switch record.identitySource {
-        case .keyFile: identity = try readKeyFile(record.keyFile ?? paths.defaultKeyFile, record.recipient, &fromWaiting)
-        case .passphrase: identity = try await openPassphraseFile(record.recipient, &fromWaiting)
-        case .keyring:
-            guard let recipient = AgeRecipient(record.recipient) else {
-                throw VaultError(
-                    .corrupt, "the recipient in \(paths.metadataFile) is no age recipient", remedy: "restore auth.json; nothing was changed"
-                )
-            }
-            identity = try await readKeyring(recipient)
-        case .systemdCredential: identity = try readCredential()
-        }
+        let identity = try await read(record, &fromWaiting)
         let keys = VaultKeys(identity)
         guard keys.recipient.text == record.recipient else {
             throw VaultError(
@@ -48,6 +36,22 @@ struct IdentityLoader: Sendable {
                 remedy: "restore auth.json from a backup; nothing was changed")
         }
         return keys
+    }
+
+    /// The identity as its source has it, compared with nothing yet.
+    func read(_ record: VaultRecord, _ fromWaiting: inout [UInt8]?) async throws(VaultError) -> AgeIdentity {
+        switch record.identitySource {
+        case .keyFile: return try readKeyFile(record.keyFile ?? paths.defaultKeyFile, record.recipient, &fromWaiting)
+        case .passphrase: return try await openPassphraseFile(record.recipient, &fromWaiting)
+        case .keyring:
+            guard let recipient = AgeRecipient(record.recipient) else {
+                throw VaultError(
+                    .corrupt, "the recipient in \(paths.metadataFile) is no age recipient", remedy: "restore auth.json; nothing was changed"
+                )
+            }
+            return try await readKeyring(recipient)
+        case .systemdCredential: return try readCredential()
+        }
     }
 
     private func describe(_ record: VaultRecord) -> String {

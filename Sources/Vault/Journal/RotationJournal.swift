@@ -136,14 +136,21 @@ package struct RotationJournal: Sendable {
 
     /// Whether there may be something that comes before a fresh token: one small read, no key needed.
     package func mark(_ accountId: String) throws(VaultError) -> Mark {
-        try translating { () throws(FileError) in
-            guard let file = try BlockFile.open(existing: accountId, in: directory) else { return .nothing }
-            let head = try file.read(count: BlockFile.blockSize + RotationJournal.resultMagic.count, at: 0)
-            return head.withBytes { bytes in
-                guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return .nothing }
-                if constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span) { return .result }
-                return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span) ? .intent : .nothing
-            }
+        try translating { () throws(FileError) in try RotationJournal.mark(directory, accountId) }
+    }
+
+    /// The same for somebody who has not opened the vault; nothing where it cannot be told.
+    static func mark(_ paths: VaultPaths, _ accountId: String) -> Mark {
+        (try? mark(PrivateDirectory.open(paths.data + "/journal"), accountId)) ?? .nothing
+    }
+
+    private static func mark(_ directory: PrivateDirectory, _ accountId: String) throws(FileError) -> Mark {
+        guard let file = try BlockFile.open(existing: accountId, in: directory) else { return .nothing }
+        let head = try file.read(count: BlockFile.blockSize + RotationJournal.resultMagic.count, at: 0)
+        return head.withBytes { bytes in
+            guard bytes.count == BlockFile.blockSize + RotationJournal.resultMagic.count else { return .nothing }
+            if constantTimeEqual(bytes.extracting(last: 16), RotationJournal.resultMagic.span) { return .result }
+            return constantTimeEqual(bytes.extracting(first: 16), RotationJournal.intentMagic.span) ? .intent : .nothing
         }
     }
 

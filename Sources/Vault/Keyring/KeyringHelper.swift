@@ -50,7 +50,8 @@ package actor KeyringHelper {
         candidates.first { TrustedProgram.isTrusted($0) }
     }
 
-    private static var candidates: [String] {
+    /// Where it may stand, the installed place first.
+    package static var candidates: [String] {
         guard let directory = ProcessEnvironment.programDirectory else { return [] }
         return [directory + "/../libexec/ai-usage-agent/ai-usage-keyring", directory + "/ai-usage-keyring"]
     }

@@ -28,7 +28,7 @@ package struct KeyringProbe: Sendable {
     }
 
     /// Why the keyring cannot be used now, without asking anybody; nil if it can.
-    func problem() async -> VaultError? {
+    package func problem() async -> VaultError? {
         var request = KeyringRequestWriter(unlock: false)
         request.add(.state)
         let answers = await sources.keyring.ask(request)

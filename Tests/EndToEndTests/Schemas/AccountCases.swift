@@ -14,6 +14,12 @@ extension SchemaCase {
                 try await scene.provider.revokeAll()
                 _ = try await scene.run("auth", "refresh", "codex")
             },
+            .command("auth-doctor", "auth doctor", "without a vault", start: .empty),
+            .command("auth-doctor", "auth doctor"),
+            .command("auth-doctor", "auth doctor codex --strict", "with errors", status: 6) { scene in
+                try scene.home.change(mode: 0o644, of: scene.home.keyFile)
+                try scene.home.delete(scene.home.sealedFile)
+            },
             .command("token", "token codex"),
             .command("token", "token acme", start: .vault) { scene in try await scene.login("acme") },
             SchemaCase("action-result", "auth login, the first", start: .vault) { scene in

@@ -1,0 +1,65 @@
+import OAuth
+import Platform
+import Vault
+
+/// `--fix`: what is safe to repair, and nothing else. No secret is ever deleted.
+extension Doctor {
+    /// Repairs what the findings name.
+    ///
+    /// - Returns: a sentence for each thing that was done, or that failed.
+    package func repair(_ findings: [Finding]) async -> [String] {
+        var done: [String] = []
+        let found = Set(findings.filter { $0.status == .warning || $0.status == .error }.map(\.check))
+        for (check, path, bits) in modes where found.contains(check) {
+            guard let facts = host.look(path), facts.mode & bits != 0, facts.kind == .file || facts.kind == .directory else { continue }
+            do throws(FileError) {
+                try FileMode.remove(bits, of: path)
+                done.append("\(check.rawValue): \(path) had mode \(facts.octal), has \(host.look(path)?.octal ?? "?") now")
+            } catch { done.append("\(check.rawValue): not done: \(error)") }
+        }
+        if found.contains(.vaultLeftoverTemp) {
+            do throws(VaultError) {
+                done += try await VaultAudit.sweep(service.vault).map { "\(DoctorCheck.vaultLeftoverTemp.rawValue): removed \($0)" }
+            } catch { done.append("\(DoctorCheck.vaultLeftoverTemp.rawValue): not done: \(error)") }
+        }
+        for finding in findings where finding.check == .rotationPendingCommit && finding.status == .warning {
+            if let sentence = await commit(finding.account) { done.append(sentence) }
+        }
+        return done
+    }
+
+    private var modes: [(DoctorCheck, String, Int)] {
+        let record = (try? service.vault.metadataStore.read())?.vault
+        var all: [(DoctorCheck, String, Int)] = [
+            (.vaultDirMode, paths.data, 0o077), (.vaultMetadataMode, paths.metadataFile, 0o077),
+            (.vaultSealedMode, paths.sealedFile, 0o077), (.configWritableByOthers, paths.configuration, 0o022),
+            (.configWritableByOthers, paths.configurationFile, 0o022),
+        ]
+        switch record?.identitySource {
+        case .keyFile:
+            let path = record?.keyFile ?? paths.defaultKeyFile
+            all.append((.identityKeyfileMode, path, 0o077))
+            let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+            all.append((.identityKeyfileMode, folder, 0o022))
+        case .passphrase: all.append((.identityKeyfileMode, paths.passphraseIdentityFile, 0o077))
+        default: break
+        }
+        return all
+    }
+
+    /// Nobody is asked for a passphrase: then the next command that is commits them.
+    private func commit(_ accountId: String?) async -> String? {
+        let check = DoctorCheck.rotationPendingCommit.rawValue
+        guard let accountId, let metadata = try? service.vault.metadataStore.read(), let account = metadata.account(id: accountId) else {
+            return nil
+        }
+        let token = "ai-usage-agent token \(account.provider) --account \(account.id)"
+        guard metadata.vault?.identitySource != .passphrase else {
+            return "\(check): not done: the vault needs its passphrase; \(token)"
+        }
+        do throws(OAuthError) {
+            try await service.tokens.commitPending(account)
+            return "\(check): the tokens of \(TerminalText.escape(account.displayName, limit: 60)) are in the store now"
+        } catch { return "\(check): not done: \(error.message)" }
+    }
+}

@@ -1,0 +1,65 @@
+package import Platform
+
+/// What one check came to.
+package struct Finding: Sendable, Equatable {
+    package enum Status: String, Sendable, CaseIterable {
+        case ok, info, warning, error, skipped
+    }
+
+    package struct Remedy: Sendable, Equatable {
+        package let text: String?
+        /// To be run as it stands.
+        package let command: String?
+    }
+
+    package let check: DoctorCheck
+    package let status: Status
+    package let title: String
+    /// What it means here, for people.
+    package let detail: String?
+    /// What was seen: paths, modes, names; never a secret.
+    package let evidence: String?
+    package let remedy: Remedy?
+    /// The id of an account.
+    package let account: String?
+
+    package init(
+        _ check: DoctorCheck, status: Status? = nil, evidence: String? = nil, detail: String? = nil, remedy: String? = nil,
+        command: String? = nil, account: String? = nil
+    ) {
+        let status = status ?? check.severity
+        let isTrouble = status != .ok && status != .skipped
+        self.check = check
+        self.status = status
+        title = check.meaning.title
+        self.detail = detail ?? (isTrouble ? check.meaning.why : nil)
+        self.evidence = evidence
+        let text = remedy ?? (isTrouble ? check.meaning.remedy : nil)
+        self.remedy = text == nil && command == nil ? nil : Remedy(text: text, command: command)
+        self.account = account
+    }
+
+    package var json: JSONValue {
+        [
+            "id": .string(check.rawValue), "status": .string(status.rawValue), "title": .string(title), "detail": .optional(detail),
+            "evidence": .optional(evidence), "remedy": ["text": .optional(remedy?.text), "command": .optional(remedy?.command)],
+            "fixable": .bool(check.isFixable && status != .ok && status != .skipped), "account": .optional(account),
+        ]
+    }
+}
+
+/// What a section found; what it did not look at, and why.
+package struct SectionReport: Sendable {
+    package private(set) var findings: [Finding] = []
+    package private(set) var skipped: [DoctorCheck: String] = [:]
+
+    package init() {}
+
+    mutating func add(_ finding: Finding) { findings.append(finding) }
+
+    mutating func skip(_ checks: [DoctorCheck], _ why: String) {
+        for check in checks where skipped[check] == nil { skipped[check] = why }
+    }
+
+    func has(_ check: DoctorCheck) -> Bool { findings.contains { $0.check == check } }
+}

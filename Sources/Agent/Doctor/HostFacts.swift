@@ -1,0 +1,29 @@
+import Platform
+package import Vault
+
+/// What the audit asks of the machine; tests plant what they cannot really do.
+package struct HostFacts: Sendable {
+    /// What a name leads to.
+    package var look: VaultAudit.Look = { FileFacts.at($0) }
+    /// Whose the files should be.
+    package var user = Peer.ownUser
+    package var swaps = "/proc/swaps"
+    package var ptraceScope = "/proc/sys/kernel/yama/ptrace_scope"
+    package var corePattern = "/proc/sys/kernel/core_pattern"
+    package var processes = "/proc"
+    /// The f_type of the file system that holds a directory (statfs(2)).
+    package var filesystem: @Sendable (String) -> Int64? = { try? PrivateDirectory.open($0).filesystemMagic }
+    /// Where the keyring helper may stand.
+    package var helpers = KeyringHelper.candidates
+    package var isTrusted: @Sendable (String) -> Bool = { TrustedProgram.isTrusted($0) }
+    /// OpenSSL's major version.
+    package var cryptoVersion = CryptoLibrary.majorVersion
+    /// Where shared libraries are.
+    package var libraries = ["/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib"]
+    /// Who holds a port of this machine itself; nil where it is free.
+    package var portHolder: @Sendable (Int) -> String? = { PortHolder.find(port: $0) }
+    /// Of this program.
+    package var version: String
+
+    package init(version: String) { self.version = version }
+}

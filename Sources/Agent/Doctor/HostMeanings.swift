@@ -1,0 +1,102 @@
+extension DoctorCheck {
+    /// Of the sections exposure, config, agent, build; nil for others.
+    static func ofHost(_ check: DoctorCheck) -> Meaning? {
+        switch check {
+        case .exposurePlaintextStore:
+            Meaning(
+                "another program keeps tokens in clear", why: "Who reads the file has the login.", remedy: "Take it over into the vault.",
+                command: nil)
+        case .exposureSharedRefreshToken:
+            Meaning(
+                "one refresh token is in two places", why: "The first to use it ends the login of the other.",
+                remedy: "Log one of them out.", command: nil)
+        case .exposureTokenInEnvironment:
+            Meaning(
+                "a token is in the environment", why: "Every program that is started gets it, and it is seen in /proc.",
+                remedy: "Unset it, and use `ai-usage-agent exec`.", command: nil)
+        case .exposureTokenInShellStartup:
+            Meaning(
+                "a token is written in a shell's startup file", why: "It is in clear in backups and in every program's environment.",
+                remedy: "Remove the line, and use `ai-usage-agent exec`.", command: nil)
+        case .exposureHomeWorldReadable:
+            Meaning(
+                "the home directory is open to others", why: "What other programs keep in it may be read.",
+                remedy: "Take the others' rights away.", command: nil)
+        case .exposureCoreDumps:
+            Meaning(
+                "the kernel keeps the memory of crashed programs", why: "This program writes none; others that hold tokens might.",
+                remedy: nil, command: nil)
+        case .exposurePtraceScope:
+            Meaning(
+                "programs of one user may read each other's memory", why: "This program forbids it for itself.", remedy: nil, command: nil)
+        case .exposureSwap:
+            Meaning(
+                "memory may be written to a disk", why: "Long-lived secrets are locked in memory; short-lived copies may get there.",
+                remedy: nil, command: nil)
+        case .configMalformed:
+            Meaning(
+                "config.json cannot be used", why: "Every command that needs it ends with 78.", remedy: "Edit the file.",
+                command: "ai-usage-agent config validate")
+        case .configUnknownKey:
+            Meaning(
+                "config.json holds a setting that there is none of", why: "A misspelt setting would be one that you believe in.",
+                remedy: "Edit the file.", command: "ai-usage-agent config validate")
+        case .configWritableByOthers:
+            Meaning(
+                "config.json can be changed by others", why: "Who writes it decides where requests go.",
+                remedy: "Take the others' rights away.", command: "chmod go-w CONFIG")
+        case .configRelativeXdg:
+            Meaning(
+                "an XDG variable is relative", why: "It is ignored, as the specification says: files are elsewhere than you think.",
+                remedy: "Make it absolute, or unset it.", command: nil)
+        case .agentNotRunning:
+            Meaning(
+                "no agent runs", why: "Every command works by itself; tokens are renewed when they are asked for.",
+                remedy: "Start one, if you like.", command: "ai-usage-agent agent install")
+        case .agentVersionDiffers:
+            Meaning(
+                "the agent has another version", why: "It answers as it was when it was started.", remedy: "Start it anew.",
+                command: "ai-usage-agent agent stop")
+        case .agentSocketMode:
+            Meaning(
+                "the agent's socket or its directory is open to others", why: "Commands do not ask there.",
+                remedy: "Take the others' rights away.", command: nil)
+        case .agentSocketOwner:
+            Meaning(
+                "the agent's socket or its directory belongs to somebody else", why: "Who answers there could be anybody.",
+                remedy: "Remove it, and start the agent.", command: nil)
+        case .agentWrongStore:
+            Meaning(
+                "the agent serves another store", why: "Commands work by themselves.", remedy: "Stop it, and start one for this store.",
+                command: "ai-usage-agent agent stop")
+        case .agentNotHardened:
+            Meaning(
+                "the agent's memory could be dumped", why: "A crash would write tokens to a disk.", remedy: "Start it anew.",
+                command: "ai-usage-agent agent stop")
+        case .agentMemoryNotLocked:
+            Meaning(
+                "the agent holds no locked memory", why: "Secrets could be written to swap.", remedy: "Raise the limit of locked memory.",
+                command: "ulimit -l")
+        case .agentAuditUnwritable:
+            Meaning(
+                "the audit log cannot be written", why: "Nobody could say later who was given a token.", remedy: "Make it a file of yours.",
+                command: nil)
+        case .buildHelperMissing:
+            Meaning(
+                "the keyring helper is not installed", why: "The desktop keyring cannot be asked.", remedy: "Install it.",
+                command: "make install")
+        case .buildHelperMode:
+            Meaning(
+                "the keyring helper could be changed by others", why: "It is given secrets, so it is not started.",
+                remedy: "Install it anew.", command: nil)
+        case .buildOpensslOld:
+            Meaning(
+                "OpenSSL is too old", why: "It gets no repairs any more.", remedy: "Install OpenSSL 3.0 or newer.", command: nil)
+        case .buildLibsecretMissing:
+            Meaning(
+                "libsecret is not installed", why: "The desktop keyring cannot be used; a vault in a file needs none.",
+                remedy: "Install it, for the desktop keyring.", command: "apt install libsecret-1-0")
+        default: nil
+        }
+    }
+}

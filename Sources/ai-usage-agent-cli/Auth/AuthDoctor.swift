@@ -1,0 +1,71 @@
+import Agent
+import ArgumentParser
+import Platform
+import Providers
+import Vault
+
+struct AuthDoctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Look for what is wrong with vault, accounts and machine. Asks nobody, spends no token.",
+        discussion: """
+            Ends with 6 where an error was found, with --strict also for a warning. Changes nothing without --fix.
+              $ ai-usage-agent auth doctor
+              $ ai-usage-agent auth doctor --fix
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "Only accounts of this provider.") var provider: String?
+    @Flag(help: "Repair what is safe to repair, and say what was done.") var fix = false
+    @Flag(help: "End with 6 for a warning, too.") var strict = false
+    @Flag(help: "Ask the providers' hosts, without a token, for their time.") var network = false
+
+    func run() async throws {
+        var (doctor, context) = try prepare()
+        var findings = await doctor.run()
+        if fix {
+            var said: Set<String> = []
+            // What stood behind one fault is seen when it is repaired: config.json, too, is then read for the first time.
+            while true {
+                let done = await doctor.repair(findings).filter { !said.contains($0) }
+                if done.isEmpty { break }
+                for sentence in done { context.output.note(sentence) }
+                said.formUnion(done)
+                (doctor, context) = try prepare()
+                findings = await doctor.run()
+            }
+        }
+        context.output.result(DoctorText.document(findings), text: DoctorText(style: context.output.style).render(findings))
+        let isBad = findings.contains { $0.status == .error || strict && $0.status == .warning }
+        if isBad { throw ExitCode(6) }
+    }
+
+    /// A configuration that cannot be used is a finding here and no failure.
+    private func prepare() throws(CommandFailure) -> (Doctor, CommandContext) {
+        let environment = ProcessEnvironment.current()
+        let paths = try CommandContext.paths(environment)
+        var configuration = Configuration()
+        var problem: ConfigurationError?
+        do throws(ConfigurationError) { configuration = try ConfigurationReader(path: paths.configurationFile).read() } catch {
+            problem = error
+        }
+        let context = try CommandContext(CommandSettings(global, nil), configuration: configuration, takesTurns: false)
+        if let provider, problem == nil {
+            let name = ProviderCatalog.canonical(provider)
+            guard context.service.catalog.names.contains(name) || context.hasAccount(of: name) else {
+                throw CommandFailure.usage(
+                    "there is no provider \"\(TerminalText.escape(provider, limit: 60))\"",
+                    remedy: "known: \(context.service.catalog.names.joined(separator: ", "))")
+            }
+        }
+        let doctor = Doctor(
+            context.service, host: HostFacts(version: Version.current), environment: environment, configurationError: problem,
+            provider: provider.map(ProviderCatalog.canonical), usesNetwork: network)
+        return (doctor, context)
+    }
+}
+
+extension CommandContext {
+    fileprivate func hasAccount(of provider: String) -> Bool {
+        (try? service.metadata())?.accounts.contains { $0.provider == provider } ?? false
+    }
+}
