@@ -5,9 +5,6 @@ import Vault
 
 /// The audit: looks at everything this program relies on, asks nobody, spends no token, changes nothing.
 package struct Doctor: Sendable {
-    /// All sections together.
-    static let patience = Duration.milliseconds(4500)
-
     let service: AgentService
     let host: HostFacts
     let environment: ProcessEnvironment
@@ -17,6 +14,8 @@ package struct Doctor: Sendable {
     let provider: String?
     /// The providers' hosts may be asked, without a token.
     let usesNetwork: Bool
+    /// Of all sections together.
+    var patience = Duration.milliseconds(4500)
 
     package init(
         _ service: AgentService, host: HostFacts, environment: ProcessEnvironment, configurationError: ConfigurationError? = nil,
@@ -47,7 +46,7 @@ package struct Doctor: Sendable {
                 collected.finish(part.sections, report)
             }
         }
-        let end = service.time.elapsed() + Doctor.patience
+        let end = service.time.elapsed() + patience
         while !collected.isWhole(parts.count), service.time.elapsed() < end { await service.time.sleep(.milliseconds(5)) }
         return Doctor.findings(collected)
     }
