@@ -93,13 +93,12 @@ package struct AgentService: Sendable {
 
     /// Notes that a person chose this account, at most once a minute: it may then become the default.
     package func noteUse(of account: AccountRecord) async throws(OAuthError) {
-        guard account.owner != .environment else { return }
-        let now = time.now()
-        if let last = account.lastUsedAt, now - last < 60, now >= last { return }
-        let id = account.id
-        do throws(VaultError) {
-            try await vault.metadataStore.update { $0.updateAccount(id: id) { $0.lastUsedAt = now } }
-        } catch { throw OAuthError(error) }
+        guard account.owner != .environment, AgentService.isUseNews(account, at: time.now()) else { return }
+        try await noteUse(of: [account.id])
+    }
+
+    private static func isUseNews(_ account: AccountRecord, at now: Timestamp) -> Bool {
+        account.lastUsedAt.map { now - $0 >= 60 || now < $0 } ?? true
     }
 
     /// The same for several accounts in one write.
@@ -108,9 +107,7 @@ package struct AgentService: Sendable {
         do throws(VaultError) {
             try await vault.metadataStore.update { metadata in
                 for id in ids {
-                    metadata.updateAccount(id: id) { account in
-                        if account.lastUsedAt.map({ now - $0 >= 60 || now < $0 }) ?? true { account.lastUsedAt = now }
-                    }
+                    metadata.updateAccount(id: id) { if AgentService.isUseNews($0, at: now) { $0.lastUsedAt = now } }
                 }
             }
         } catch { throw OAuthError(error) }

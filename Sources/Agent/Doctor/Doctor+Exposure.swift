@@ -100,9 +100,8 @@ extension Doctor {
                         evidence: "\(source.title): \(place.place), mode \(facts.octal)",
                         command: isOpen ? "chmod 600 \(place.place)" : takeOver))
                 for login in content.reading.logins {
-                    switch login.refreshToken(in: content.document) {
-                    case .some(let token): found.append((place.place, fingerprint(token)))
-                    case .none: break
+                    if let same = SecretBytes.lend(login.refreshToken(in: content.document), to: fingerprint) {
+                        found.append((place.place, same))
                     }
                 }
             }

@@ -43,7 +43,9 @@ package struct AgentHost: Sendable {
         let serving = Serving(place)
         // The event thread; whatever ends it ends the agent.
         startThread {
-            serving.run(server, handler)
+            do throws(SocketError) { try serving.run(server, handler) } catch {
+                logger.error("the agent cannot serve", metadata: ["path": "\(path)", "reason": "\(error)"])
+            }
             end.wake()
         }
         let keeper = AgentKeeper(core)
@@ -86,10 +88,12 @@ package struct AgentHost: Sendable {
 
         var isInPlace: Bool { place.listener.isInPlace }
 
-        func run(_ server: MessageServer, _ handler: AgentServer) {
-            try? server.run(place.listener, handler)
-            isOver.withLock { $0 = true }
-            signal.wake()
+        func run(_ server: MessageServer, _ handler: AgentServer) throws(SocketError) {
+            defer {
+                isOver.withLock { $0 = true }
+                signal.wake()
+            }
+            try server.run(place.listener, handler)
         }
 
         func finish(keepsSocket: Bool) async {

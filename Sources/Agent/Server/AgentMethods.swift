@@ -49,16 +49,14 @@ extension AgentCore {
             return VarlinkReply.success(["account": await listing(adoption.account), "isNew": .bool(adoption.isNew)])
         case Method.refresh:
             let parameters = try VarlinkParameters(call, known: ["provider", "account", "store"])
-            try checkStore(try parameters.optionalText("store"))
-            let (provider, name) = (ProviderCatalog.canonical(try parameters.text("provider")), try parameters.optionalText("account"))
+            let (provider, name) = try account(parameters)
             let (account, warning) = try await translating(provider, name) { () async throws(OAuthError) in
                 try await refresh(provider, name)
             }
             return VarlinkReply.success(["account": await listing(account), "warning": .optional(warning)])
         case Method.remove:
             let parameters = try VarlinkParameters(call, known: ["provider", "account", "revoke", "store"])
-            try checkStore(try parameters.optionalText("store"))
-            let (provider, name) = (ProviderCatalog.canonical(try parameters.text("provider")), try parameters.optionalText("account"))
+            let (provider, name) = try account(parameters)
             let revoke = try parameters.flag("revoke")
             let (account, warning) = try await translating(provider, name) { () async throws(OAuthError) in
                 try await remove(provider, name, revoke: revoke)
@@ -92,6 +90,12 @@ extension AgentCore {
         throw VarlinkError(
             .wrongStore, code: "wrong_store", message: "this agent serves \(paths.data), not \(store)",
             remedy: "stop it (ai-usage-agent agent stop) and start one for the other store, or work without it")
+    }
+
+    /// Whom a method means, in a store that is ours.
+    private nonisolated func account(_ parameters: VarlinkParameters) throws(VarlinkError) -> (provider: String, name: String?) {
+        try checkStore(try parameters.optionalText("store"))
+        return (ProviderCatalog.canonical(try parameters.text("provider")), try parameters.optionalText("account"))
     }
 
     private nonisolated func translating<R: Sendable>(_ provider: String?, _ account: String?, _ body: () async throws(OAuthError) -> R)

@@ -60,7 +60,7 @@ package final class MessageServer: Sendable {
     ///
     /// - Parameter isLast: false where more answers to the same message follow.
     package func answer(_ caller: Caller, _ message: OutgoingMessage, isLast: Bool = true) {
-        let isFirst = arrivals.withLock { arrivals in
+        let isFirst = arrivals.change { arrivals in
             arrivals.answers.append((caller, message, isLast))
             return arrivals.answers.count == 1
         }
@@ -72,7 +72,7 @@ package final class MessageServer: Sendable {
 
     /// Takes no more messages, sends what is owed, and ends `run`; from any thread.
     package func stop() {
-        arrivals.withLock { $0.isStopping = true }
+        arrivals.change { $0.isStopping = true }
         wake.wake()
     }
 
@@ -80,8 +80,8 @@ package final class MessageServer: Sendable {
     package func run(_ listener: borrowing UnixListener, _ handler: any MessageHandling) throws(SocketError) {
         var loop = try MessageLoop(self, listener.descriptor.raw, handler)
         while true {
-            let (answers, isStopping) = arrivals.withLock { arrivals in
-                defer { arrivals.answers.removeAll(keepingCapacity: true) }
+            let (answers, isStopping) = arrivals.change { arrivals in
+                defer { arrivals.answers = [] }
                 return (arrivals.answers, arrivals.isStopping)
             }
             for (caller, message, isLast) in answers { loop.deliver(message, to: caller, isLast: isLast) }

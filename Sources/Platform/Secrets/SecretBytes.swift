@@ -89,6 +89,14 @@ import Synchronization
         a.withBytes { a in b.withBytes { b in constantTimeEqual(a, b) } }
     }
 
+    /// What `body` makes of a secret that may be missing, without owning it; nil where it is. (`Optional.map` copies or consumes.)
+    package static func lend<R>(_ secret: borrowing SecretBytes?, to body: (borrowing SecretBytes) -> R) -> R? {
+        switch secret {
+        case .some(let secret): return body(secret)
+        case .none: return nil
+        }
+    }
+
     /// How often the kernel refused this process to lock memory (RLIMIT_MEMLOCK).
     package static var unlockedAllocations: Int { LockedPages.refusals.load(ordering: .relaxed) }
 }

@@ -84,10 +84,7 @@ extension VaultAudit {
                 var found: [String: String] = [:]
                 let fingerprint = fingerprint
                 try store.each { bundle in
-                    switch bundle.refreshToken {
-                    case .some(let token): found[bundle.facts.accountId] = fingerprint(token)
-                    case .none: break
-                    }
+                    found[bundle.facts.accountId] = SecretBytes.lend(bundle.refreshToken, to: fingerprint)
                 }
                 fingerprints = found
             } catch {
@@ -136,10 +133,7 @@ extension VaultAudit {
         let remembered = StateMemory(paths: paths, vaultId: record.id).read()?.generations ?? [:]
         for box in boxes {
             let facts = box.bundle.facts
-            switch box.bundle.refreshToken {
-            case .some(let token): fingerprints[facts.accountId] = fingerprint(token)
-            case .none: break
-            }
+            fingerprints[facts.accountId] = SecretBytes.lend(box.bundle.refreshToken, to: fingerprint)
             let newest = max(remembered[facts.accountId] ?? 0, metadata.account(id: facts.accountId)?.generation ?? 0)
             if facts.generation < newest {
                 add(

@@ -30,10 +30,7 @@ package final class VaultKeys: Sendable {
 
     /// The same of the bundle's refresh token; nil where it has none.
     package func fingerprint(ofRefreshTokenIn bundle: borrowing SecretBundle) -> String? {
-        switch bundle.refreshToken {
-        case .some(let token): fingerprint(of: token)
-        case .none: nil
-        }
+        SecretBytes.lend(bundle.refreshToken) { fingerprint(of: $0) }
     }
 
     func writerMAC(_ purpose: String, _ body: Span<UInt8>) -> [UInt8] {

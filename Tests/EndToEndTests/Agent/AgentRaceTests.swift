@@ -18,19 +18,8 @@ struct AgentRaceTests {
                 for connection in connections { connection.send(AgentConnection.message("GetToken", ["provider": "codex"])) }
                 while !scene.provider.hasUnreadRequest { await TimeSource.system.sleep(.milliseconds(10)) }
                 scene.provider.resume()
-                answers = try await withThrowingTaskGroup(of: String.self) { group in
-                    for connection in connections {
-                        group.addTask { await connection.answer()["parameters"]["accessToken"].string ?? "none" }
-                    }
-                    for child in children {
-                        group.addTask {
-                            let outcome = await child.finish()
-                            #expect(outcome.status == 0, "\(outcome)")
-                            return outcome.text
-                        }
-                    }
-                    return try await group.reduce(into: [String]()) { $0.append($1) }
-                }
+                answers = try await Scene.gather(
+                    children, connections.map { connection in { await connection.answer()["parameters"]["accessToken"].string ?? "none" } })
                 await agent.stop()
             } catch {
                 scene.provider.resume()

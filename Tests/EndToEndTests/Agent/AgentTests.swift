@@ -117,7 +117,9 @@ struct AgentTests {
                 // The command had it from the agent.
                 #expect(try scene.home.text(log).split(separator: "\n").count >= 4)
                 let ambiguous = try await scene.run("token", "codex", "--account", "u")
-                #expect(ambiguous.status == 64 || ambiguous.status == 3, "\(ambiguous)")
+                #expect(ambiguous.status == 64, "\(ambiguous)")
+                let both = try await agent.call("GetToken", ["provider": "codex", "account": "u"])
+                #expect(both["error"].string == "io.aiusage.Agent.AmbiguousAccount", "\(both)")
 
                 try await scene.provider.misbehave("status-500", count: 9)
                 let failed = try await scene.run("auth", "refresh", "codex", "--account", "work")
@@ -149,6 +151,34 @@ struct AgentTests {
             }
             let statistics = try await scene.provider.statistics()
             #expect(statistics["bodiesSeenTwice"] == 0 && statistics["refused"] == 0, "\(statistics)")
+        }
+    }
+
+    @Test("A token that was asked for by name makes its account the one used last")
+    func use() async throws {
+        try await Scene.with { scene in
+            try await scene.login("codex", as: "bob")
+            // A login counts as a use, and none is noted twice within a minute: both were long ago.
+            let text = try scene.home.text(scene.home.metadataFile)
+            let aged = text.replacing(/"lastUsedAt": "20\d\d/, with: "\"lastUsedAt\": \"2020")
+            #expect(aged != text)
+            try scene.home.write(Array(aged.utf8), to: scene.home.metadataFile)
+            func isDefault(_ person: String) async throws -> Bool {
+                let accounts = try await scene.require("auth", "list", "--json").json["accounts"].array ?? []
+                return accounts.first { $0["email"].string == "\(person)@example.org" }?["isDefault"] == .bool(true)
+            }
+            #expect(try await isDefault("bob"))
+            try await RunningAgent.with(scene) { agent in
+                #expect(try await agent.token() != nil)
+                #expect(try await isDefault("bob"), "no name, no use")
+                let ada = try #require(try await agent.token(account: "ada"))
+                let deadline = TimeSource.system.elapsed() + .seconds(30)
+                while try await !isDefault("ada"), TimeSource.system.elapsed() < deadline {
+                    await TimeSource.system.sleep(.milliseconds(20))
+                }
+                #expect(try await isDefault("ada"))
+                #expect(try await agent.token() == ada)
+            }
         }
     }
 

@@ -29,17 +29,7 @@ struct RaceTests {
             try await scene.loginExpired()
             let agent = try InProcess(scene.home.environment)
             let children = try (0..<64).map { _ in try scene.start(["token", "codex"]) }
-            let answers = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<64 { group.addTask { try await agent.token("codex") } }
-                for child in children {
-                    group.addTask {
-                        let outcome = await child.finish()
-                        #expect(outcome.status == 0, "\(outcome)")
-                        return outcome.text
-                    }
-                }
-                return try await group.reduce(into: [String]()) { $0.append($1) }
-            }
+            let answers = try await Scene.gather(children, Array(repeating: { try await agent.token("codex") }, count: 64))
             #expect(answers.count == 128 && Set(answers).count == 1)
             #expect(try await scene.provider.tokens().contains(answers.first ?? ""))
             let statistics = try await scene.provider.statistics()
