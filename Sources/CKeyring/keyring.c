@@ -27,9 +27,9 @@ static ckeyring_result unavailable(ckeyring_reason *reason, const char *text) {
     return CKEYRING_UNAVAILABLE;
 }
 
-static ckeyring_result nobody(ckeyring_reason *reason, const char *text) {
+static ckeyring_result obstacle(ckeyring_result result, ckeyring_reason *reason, const char *text) {
     unavailable(reason, text);
-    return CKEYRING_NOBODY;
+    return result;
 }
 
 static ckeyring_result failed(ckeyring_reason *reason, GError *error, const char *fallback) {
@@ -92,19 +92,22 @@ static bool is_offered(GDBusConnection *bus, GError **error) {
 ckeyring_result ckeyring_open(ckeyring **out, ckeyring_reason *reason) {
     GError *error = NULL;
     *out = NULL;
-    if (!has_bus()) return nobody(reason, "there is no session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
+    if (!has_bus()) return obstacle(CKEYRING_NO_BUS, reason, "there is no session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
     GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, &error);
     if (bus == NULL) {
-        ckeyring_result result = failed(reason, error, "");
+        failed(reason, error, "");
         char *text = g_strdup_printf("the session bus does not answer (%s)", reason->text);
         unavailable(reason, text);
         g_free(text);
-        return result;
+        return CKEYRING_BUS_UNREACHABLE;
     }
     bool offered = is_offered(bus, &error);
     g_object_unref(bus);
     if (error != NULL) return failed(reason, error, "");
-    if (!offered) return nobody(reason, "no program on the session bus offers the Secret Service (gnome-keyring, KWallet, KeePassXC)");
+    if (!offered) {
+        return obstacle(CKEYRING_NO_SERVICE, reason,
+                        "no program on the session bus offers the Secret Service (gnome-keyring, KWallet, KeePassXC)");
+    }
 
     SecretService *service = secret_service_get_sync(SECRET_SERVICE_OPEN_SESSION, NULL, &error);
     if (service == NULL) return failed(reason, error, "the Secret Service cannot be opened");
@@ -113,7 +116,8 @@ ckeyring_result ckeyring_open(ckeyring **out, ckeyring_reason *reason) {
     if (collection == NULL) {
         g_object_unref(service);
         if (error != NULL) return failed(reason, error, "");
-        return unavailable(reason, "the Secret Service has no default keyring yet; make one in your desktop's keyring program");
+        return obstacle(CKEYRING_NO_COLLECTION, reason,
+                        "the Secret Service has no default keyring yet; make one in your desktop's keyring program");
     }
     ckeyring *keyring = g_new0(ckeyring, 1);
     keyring->service = service;

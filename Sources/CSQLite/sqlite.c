@@ -64,6 +64,11 @@ static void load(void) {
     load_failure = NULL;
 }
 
+const char *csqlite_load(void) {
+    pthread_once(&once, load);
+    return load_failure;
+}
+
 static csqlite_result failed(csqlite_reason *reason, const char *text) {
     snprintf(reason->text, sizeof reason->text, "%s", text);
     return CSQLITE_FAILED;

@@ -18,8 +18,8 @@ package struct KeyringReply: ~Copyable, Sendable {
     package let result: KeyringResult
     /// Why it is unavailable, for people.
     package let why: String?
-    /// There is no service at all, rather than one that cannot be used now.
-    package let isNobodyThere: Bool
+    /// What is in the way, where that is known.
+    package let obstacle: KeyringObstacle?
     /// What the parent knows to be done about it, where the result alone does not say; nil in every line of the helper.
     package let remedy: String?
     /// For `list`.
@@ -33,7 +33,7 @@ package struct KeyringReply: ~Copyable, Sendable {
         self.result = result
         why = document.text(at: "why")
         remedy = nil
-        isNobodyThere = document.at("nobody").map { document.value($0) == .bool(true) } ?? false
+        obstacle = document.text(at: "obstacle").flatMap(KeyringObstacle.init)
         var references: [String] = []
         if let list = document.at("references") {
             for element in document.elements(of: list) {
@@ -45,14 +45,17 @@ package struct KeyringReply: ~Copyable, Sendable {
     }
 
     /// A reply that the parent makes itself.
-    package init(_ result: KeyringResult, why: String?, isNobodyThere: Bool = false, remedy: String? = nil) {
+    package init(_ result: KeyringResult, why: String?, obstacle: KeyringObstacle? = nil, remedy: String? = nil) {
         self.result = result
         self.why = why
-        self.isNobodyThere = isNobodyThere
+        self.obstacle = obstacle
         self.remedy = remedy
         references = []
         document = nil
     }
+
+    /// There is no service at all, rather than one that cannot be used now.
+    package var isNobodyThere: Bool { obstacle?.isNobodyThere ?? false }
 
     /// How many items had the reference; more than one is a fault that doctor names.
     package var secretCount: Int {
@@ -84,10 +87,10 @@ extension KeyringReply {
 package struct KeyringReplyWriter: ~Copyable {
     private var writer = SecretJSONWriter(capacity: 4096)
 
-    package init(_ result: KeyringResult, why: String?, isNobodyThere: Bool = false) {
+    package init(_ result: KeyringResult, why: String?, obstacle: KeyringObstacle? = nil) {
         writer.member("result", .string(result.rawValue))
         writer.member("why", .optional(why))
-        if isNobodyThere { writer.member("nobody", true) }
+        if let obstacle { writer.member("obstacle", .string(obstacle.rawValue)) }
     }
 
     package mutating func references(_ references: [String]) { writer.member("references", .strings(references)) }

@@ -46,7 +46,7 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
     init(_ error: FileError) {
         switch error.kind {
         case .unsafe, .notRegular, .tooLarge:
-            self.init(.corrupt, error.description, remedy: error.repair ?? "see what stands there: ls -ld \(error.path)")
+            self.init(.corrupt, error.description, remedy: error.repair ?? "see what stands there: ls -ld \(ShellWord.quote(error.path))")
         case .notFound, .system:
             self.init(.storage, error.description, remedy: "check the disk and the permissions, then run the command again")
         }

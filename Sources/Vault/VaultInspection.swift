@@ -53,7 +53,7 @@ package struct VaultInspection: Sendable {
 
     private static func lockedBecause(_ record: VaultRecord, _ sources: VaultSources) async -> String? {
         if record.backend == .keyring || record.identitySource == .keyring {
-            if let problem = await KeyringProbe(sources).problem() { return problem.message }
+            if let problem = await KeyringProbe(sources).problem() { return problem.error.message }
         }
         let paths = sources.paths
         switch record.identitySource {

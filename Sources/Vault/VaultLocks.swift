@@ -38,7 +38,7 @@ package struct VaultLocks: Sendable {
         guard let lock else {
             throw VaultError(
                 .busy, "another process has held \(locks.file(file)) for more than 35 s",
-                remedy: "see who it is with: fuser -v \(locks.file(file))")
+                remedy: "see who it is with: fuser -v \(ShellWord.quote(locks.file(file)))")
         }
         return lock
     }

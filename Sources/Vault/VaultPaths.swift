@@ -44,7 +44,7 @@ package struct VaultPaths: Sendable {
 
     /// The way out where the only key is lost: what it opened stays, put aside.
     var startingOver: String {
-        "or start over without what is in it: mv \(data) \(data).lost && ai-usage-agent vault init, then ai-usage-agent auth login codex "
+        "or start over without what is in it: mv \(ShellWord.quote(data)) \(ShellWord.quote(data + ".lost")) && ai-usage-agent vault init, then ai-usage-agent auth login codex "
             + "(or another provider)"
     }
 }

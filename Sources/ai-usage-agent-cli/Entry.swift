@@ -68,7 +68,7 @@ struct Root: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             AuthCommand.self, TokenCommand.self, ExecCommand.self, UsageCommand.self, GuardCommand.self, StatusCommand.self,
-            ConfigCommand.self, VaultCommand.self, AgentCommand.self,
+            DoctorCommand.self, ConfigCommand.self, VaultCommand.self, AgentCommand.self,
         ])
 }
 

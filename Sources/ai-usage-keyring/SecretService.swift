@@ -19,7 +19,7 @@ import Platform
         guard let operation = name.flatMap(KeyringOperation.init) else { return reply(.unavailable, "unknown operation") }
         let (result, why) = open()
         guard result == CKEYRING_OK, let keyring = unsafe keyring else {
-            return KeyringReplyWriter(kind(result), why: why, isNobodyThere: result == CKEYRING_NOBODY).finish()
+            return KeyringReplyWriter(kind(result), why: why, obstacle: obstacle(result)).finish()
         }
         switch operation {
         case .state:
@@ -158,6 +158,16 @@ import Platform
         case CKEYRING_ABSENT: .absent
         case CKEYRING_LOCKED: .locked
         default: .unavailable
+        }
+    }
+
+    private func obstacle(_ result: ckeyring_result) -> KeyringObstacle? {
+        switch result {
+        case CKEYRING_NO_BUS: .noBus
+        case CKEYRING_BUS_UNREACHABLE: .busUnreachable
+        case CKEYRING_NO_SERVICE: .noService
+        case CKEYRING_NO_COLLECTION: .noCollection
+        default: nil
         }
     }
 

@@ -6,6 +6,8 @@ package final class Scene: Sendable {
     package let provider: DemoProvider
     /// Variables that every command of the scene gets besides the home's own.
     package let variables = Guarded<[String: String]>([:])
+    /// What goes before every command of the scene.
+    package let wrapper = Guarded<[String]>([])
     /// The program that every command of the scene runs.
     package let program = Guarded(Program.path)
     private let outcomes = Guarded<[Outcome]>([])
@@ -65,7 +67,7 @@ package final class Scene: Sendable {
         _ arguments: [String], input: Child.Input = .nothing, descriptors: [Int32: [UInt8]] = [:], environment: [String: String] = [:],
         through wrapper: [String] = [], patience: Duration = .seconds(90)
     ) throws -> Child {
-        let line = wrapper + [program.withLock { $0 }] + arguments
+        let line = wrapper + self.wrapper.withLock { $0 } + [program.withLock { $0 }] + arguments
         return try Child(
             line[0], Array(line.dropFirst()),
             environment: home.environment.merging(variables.withLock { $0 }) { $1 }.merging(environment) { $1 }, input: input,

@@ -45,6 +45,12 @@ package struct TemporaryFolder: Sendable {
     }
 
     /// The permission bits of an entry, of a link itself and not of what it leads to; nil if there is none.
+    /// A symbolic link in the place of whatever stood there.
+    package func link(_ name: String, to target: String) throws {
+        unlink(file(name))
+        guard symlink(target, file(name)) == 0 else { throw SpawnFailure(description: "symlink \(name): \(errno)") }
+    }
+
     package func mode(of name: String) -> mode_t? {
         var status = stat()
         return lstat(file(name), &status) == 0 ? status.st_mode & 0o7777 : nil

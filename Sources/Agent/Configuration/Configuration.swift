@@ -36,6 +36,8 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
     /// `providers.acme.issuer`, or nil when the file is no JSON.
     package let key: String?
     package let reason: String
+    /// It names a setting that there is none of.
+    package var isUnknownKey = false
 
     package var description: String { "\(path): \(key.map { "\($0) " } ?? "")\(reason)" }
 }

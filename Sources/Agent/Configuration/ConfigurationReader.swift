@@ -171,7 +171,9 @@ package struct ConfigurationReader: Sendable {
             if let known, !known.contains(name) {
                 let suggestion =
                     Similarity.nearest(to: name, in: known).map { "did you mean \"\($0)\"?" } ?? "known: \(known.joined(separator: ", "))"
-                throw problem(key.isEmpty ? name : "\(key).\(name)", "is no setting; \(suggestion)")
+                var unknown = problem(key.isEmpty ? name : "\(key).\(name)", "is no setting; \(suggestion)")
+                unknown.isUnknownKey = true
+                throw unknown
             }
             kept[name] = value
         }

@@ -1,5 +1,5 @@
 extension DoctorCheck {
-    /// Of the sections rotation, account, flow; nil for others.
+    /// Of the sections rotation, account, flow, network; nil for others.
     static func ofAccounts(_ check: DoctorCheck) -> Meaning? {
         switch check {
         case .rotationIntentLeft:
@@ -57,7 +57,8 @@ extension DoctorCheck {
                 remedy: "Import it again.", command: nil)
         case .accountScopeMissing:
             Meaning(
-                "a login was granted less than is asked for", why: "Some requests will be refused.", remedy: "Log in again.", command: nil)
+                "a login was granted less than is asked for", why: "Some requests will be refused.",
+                remedy: "Log in again; where the server never grants it, take it out of `scopes` in config.json.", command: nil)
         case .accountInsecureEndpoint:
             Meaning(
                 "tokens travel over plain http", why: "Only addresses of this machine itself can get here.", remedy: nil, command: nil)
@@ -91,6 +92,14 @@ extension DoctorCheck {
         case .flowHostUnresolvable:
             Meaning(
                 "a provider's host has no address", why: "No request can reach it.", remedy: "Check the network and DNS.", command: nil)
+        case .networkUnreachable:
+            Meaning(
+                "a provider's host cannot be reached", why: "Tokens live on until they end; none is renewed, and no usage is read.",
+                remedy: "Check the network, the firewall and the proxy.", command: nil, subject: "host")
+        case .networkCertificate:
+            Meaning(
+                "the connection to a provider's host cannot be trusted", why: "No token is sent there: somebody may stand in between.",
+                remedy: "Where a proxy of yours looks into connections, name its authority in network.caFile.", command: nil)
         default: nil
         }
     }

@@ -72,10 +72,12 @@ extension Doctor {
             guard let facts = host.look(path) else { continue }
             if facts.kind != kind || facts.owner != host.user {
                 let what = facts.kind == kind ? "belongs to user \(facts.owner)" : "is no \(kind)"
-                report.add(Finding(.agentSocketOwner, evidence: "\(path) \(what)", command: "ls -ld \(path)"))
+                report.add(Finding(.agentSocketOwner, evidence: "\(path) \(what)", command: "ls -ld \(ShellWord.quote(path))"))
             } else if facts.mode & 0o077 != 0 {
                 let mode = kind == .directory ? "700" : "600"
-                report.add(Finding(.agentSocketMode, evidence: "\(path) has mode \(facts.octal)", command: "chmod \(mode) \(path)"))
+                report.add(
+                    Finding(
+                        .agentSocketMode, evidence: "\(path) has mode \(facts.octal)", command: "chmod \(mode) \(ShellWord.quote(path))"))
             }
         }
     }
@@ -92,7 +94,7 @@ extension Doctor {
                 Finding(
                     .agentAuditUnwritable,
                     evidence: facts.kind == kind ? "\(path) has mode \(facts.octal), user \(facts.owner)" : "\(path) is no \(kind)",
-                    command: isRight ? "chmod \(mode) \(path)" : "ls -ld \(path)"))
+                    command: isRight ? "chmod \(mode) \(ShellWord.quote(path))" : "ls -ld \(ShellWord.quote(path))"))
             return
         }
     }

@@ -1,3 +1,4 @@
+import KeyringProtocol
 import Platform
 import Vault
 
@@ -17,7 +18,7 @@ extension Doctor {
         }
         let probe = KeyringProbe(service.vault.sources)
         if let problem = await probe.problem() {
-            add(problem, &report)
+            Doctor.add(problem, &report)
             report.skip(ofKeyring, "the keyring does not answer")
             return report
         }
@@ -28,19 +29,22 @@ extension Doctor {
         return report
     }
 
-    /// The helper's reasons are texts of our own.
-    private func add(_ problem: VaultError, _ report: inout SectionReport) {
-        // The last that fits is the most exact.
-        let reasons: [(String, DoctorCheck)] = [
-            ("does not answer", .backendSlow), ("session bus", .backendNoSessionBus), ("no default keyring", .backendNoDefaultCollection),
-            ("no program on the session bus", .backendNoSecretService),
-        ]
-        if problem.code == .locked {
-            report.add(Finding(.backendLocked, evidence: problem.message, command: DoctorCheck.backendLocked.meaning.command))
+    private static func add(_ problem: KeyringProbe.Problem, _ report: inout SectionReport) {
+        let error = problem.error
+        if error.code == .locked {
+            report.add(Finding(.backendLocked, evidence: error.message, command: DoctorCheck.backendLocked.meaning.command))
             return
         }
-        let found = reasons.last { problem.message.contains($0.0) }?.1
-        if let found { report.add(Finding(found, evidence: problem.message, remedy: problem.remedy)) }
-        if found != .backendSlow { report.add(Finding(.backendPinUnavailable, evidence: problem.message, remedy: problem.remedy)) }
+        let check: DoctorCheck? =
+            switch problem.obstacle {
+            case .noBus, .busUnreachable: .backendNoSessionBus
+            case .noService: .backendNoSecretService
+            case .noCollection: .backendNoDefaultCollection
+            case .silent: .backendSlow
+            // The section of what is installed names the helper.
+            case .noHelper, nil: nil
+            }
+        if let check { report.add(Finding(check, evidence: error.message, remedy: error.remedy)) }
+        if check != .backendSlow { report.add(Finding(.backendPinUnavailable, evidence: error.message, remedy: error.remedy)) }
     }
 }

@@ -16,12 +16,12 @@ extension Doctor {
     var fingerprint: @Sendable (borrowing SecretBytes) -> String { RunKey.shared.fingerprint }
 
     /// What lies open elsewhere on this machine.
-    func checkExposure(_ collected: Collected) async -> SectionReport {
+    func checkExposure() async -> SectionReport {
         var report = SectionReport()
         checkVariables(&report)
         checkStartupFiles(&report)
         checkHost(&report)
-        await checkStores(collected, &report)
+        await checkStores(&report)
         return report
     }
 
@@ -50,7 +50,9 @@ extension Doctor {
             }
         }
         if let facts = host.look(home), facts.mode & 0o007 != 0 {
-            report.add(Finding(.exposureHomeWorldReadable, evidence: "\(home) has mode \(facts.octal)", command: "chmod o= \(home)"))
+            report.add(
+                Finding(
+                    .exposureHomeWorldReadable, evidence: "\(home) has mode \(facts.octal)", command: "chmod o= \(ShellWord.quote(home))"))
         }
     }
 
@@ -83,10 +85,9 @@ extension Doctor {
         }
     }
 
-    /// The stores of other programs: who may read them, and whether one of our logins is in them, too.
-    private func checkStores(_ collected: Collected, _ report: inout SectionReport) async {
+    /// The stores of other programs: who may read them, and which logins are in them.
+    private func checkStores(_ report: inout SectionReport) async {
         let places = ForeignPlaces(environment: environment)
-        var found: [(place: String, fingerprint: String)] = []
         for source in ImportSource.allCases {
             for place in places.all(of: source, from: nil) where place.kind != .keyring {
                 guard let facts = host.look(place.place), let content = try? await service.foreignStores.read(source, place),
@@ -98,20 +99,13 @@ extension Doctor {
                     Finding(
                         .exposurePlaintextStore, status: isOpen ? .error : .info,
                         evidence: "\(source.title): \(place.place), mode \(facts.octal)",
-                        command: isOpen ? "chmod 600 \(place.place)" : takeOver))
+                        command: isOpen ? "chmod 600 \(ShellWord.quote(place.place))" : takeOver))
                 for login in content.reading.logins {
                     if let same = SecretBytes.lend(login.refreshToken(in: content.document), to: fingerprint) {
-                        found.append((place.place, same))
+                        report.holders.append(SectionReport.Holder(place: place.place, fingerprint: same))
                     }
                 }
             }
-        }
-        // Ours, as soon as they are known; a vault that is not opened in time has nothing to compare.
-        let end = service.time.elapsed() + .seconds(3)
-        while !found.isEmpty, collected.audit == nil, service.time.elapsed() < end { await service.time.sleep(.milliseconds(5)) }
-        found += (collected.audit?.fingerprints ?? [:]).map { ("the vault, account \($0.key)", $0.value) }
-        for (_, same) in Dictionary(grouping: found, by: \.fingerprint).sorted(by: { $0.key < $1.key }) where same.count > 1 {
-            report.add(Finding(.exposureSharedRefreshToken, evidence: same.map(\.place).sorted().joined(separator: " and ")))
         }
     }
 }

@@ -5,11 +5,11 @@ import Vault
 
 extension Doctor {
     /// The vault's own audit, and what can be said of the accounts in it.
-    func checkVaultAndAccounts(_ collected: Collected) async -> SectionReport {
+    func checkVaultAndAccounts() async -> SectionReport {
         var report = SectionReport()
         checkPlace(&report)
         let audit = await VaultAudit.run(service.vault, look: host.look, user: host.user, fingerprint: fingerprint)
-        collected.take(audit)
+        report.holders = audit.fingerprints.map { SectionReport.Holder(place: "the vault, account \($0.key)", fingerprint: $0.value) }
         for fault in audit.faults {
             guard let check = DoctorCheck(rawValue: fault.check.rawValue) else { continue }
             report.add(

@@ -16,6 +16,8 @@ package struct Doctor: Sendable {
     let usesNetwork: Bool
     /// Of all sections together.
     var patience = Duration.milliseconds(4500)
+    /// Of all the providers' hosts together.
+    var networkPatience = Duration.seconds(3)
 
     package init(
         _ service: AgentService, host: HostFacts, environment: ProcessEnvironment, configurationError: ConfigurationError? = nil,
@@ -31,67 +33,63 @@ package struct Doctor: Sendable {
 
     var paths: VaultPaths { service.vault.paths }
 
+    private struct Part: Sendable {
+        let sections: [DoctorCheck.Section]
+        let run: @Sendable () async -> SectionReport
+    }
+
     /// At least one finding for each check, in the catalogue's order.
     package func run() async -> [Finding] {
-        let collected = Collected()
-        // On their own: one that hangs keeps nobody waiting.
-        let parts: [(sections: [DoctorCheck.Section], run: @Sendable () async -> SectionReport)] = [
-            ([.vault, .identity, .rotation, .account], { await checkVaultAndAccounts(collected) }),
-            ([.backend], checkBackend), ([.flow], checkFlow), ([.config, .build], { checkConfiguration() }), ([.agent], checkAgent),
-            ([.exposure], { await checkExposure(collected) }),
+        let parts = [
+            Part(sections: [.vault, .identity, .rotation, .account], run: checkVaultAndAccounts),
+            Part(sections: [.backend], run: checkBackend), Part(sections: [.flow], run: { checkFlow() }),
+            Part(sections: [.network], run: checkNetwork), Part(sections: [.config, .build], run: { checkConfiguration() }),
+            Part(sections: [.agent], run: checkAgent), Part(sections: [.exposure], run: checkExposure),
         ]
+        let collected = Guarded<[(part: Part, report: SectionReport)]>([])
+        let (endings, ending) = AsyncStream.makeStream(of: Void.self)
         for part in parts {
-            Task {
+            // Each on a thread of its own: one that hangs, at a dead mount say, keeps nobody waiting.
+            CallerExecutor.start {
                 let report = await part.run()
-                collected.finish(part.sections, report)
+                collected.change { $0.append((part, report)) }
+                ending.yield()
             }
         }
-        let end = service.time.elapsed() + patience
-        while !collected.isWhole(parts.count), service.time.elapsed() < end { await service.time.sleep(.milliseconds(5)) }
-        return Doctor.findings(collected)
+        let (time, patience) = (service.time, patience)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var open = parts.count
+                for await _ in endings {
+                    open -= 1
+                    if open == 0 { return }
+                }
+            }
+            group.addTask { await time.sleep(patience) }
+            await group.next()
+            group.cancelAll()
+        }
+        let done = collected.peek { $0 }
+        return Doctor.findings(Doctor.whole(done.map(\.report)), in: Set(done.flatMap(\.part.sections)))
     }
 
-    private static func findings(_ collected: Collected) -> [Finding] {
-        let (reports, finished) = collected.content
-        var byCheck: [DoctorCheck: [Finding]] = [:]
-        for finding in reports.flatMap(\.findings) { byCheck[finding.check, default: []].append(finding) }
-        var skipped: [DoctorCheck: String] = [:]
-        for report in reports { skipped.merge(report.skipped) { first, _ in first } }
+    /// The reports as one, and what only all of them together say.
+    private static func whole(_ reports: [SectionReport]) -> SectionReport {
+        var report = reports.reduce(into: SectionReport()) { $0.add($1) }
+        let same = Dictionary(grouping: report.holders, by: \.fingerprint).filter { $0.value.count > 1 }
+        for (_, holders) in same.sorted(by: { $0.key < $1.key }) {
+            report.add(Finding(.exposureSharedRefreshToken, evidence: holders.map(\.place).sorted().joined(separator: " and ")))
+        }
+        return report
+    }
+
+    private static func findings(_ report: SectionReport, in sections: Set<DoctorCheck.Section>) -> [Finding] {
+        let byCheck = Dictionary(grouping: report.findings, by: \.check)
         return DoctorCheck.allCases.flatMap { check -> [Finding] in
             if let found = byCheck[check] { return found }
-            if let why = skipped[check] { return [Finding(check, status: .skipped, evidence: why)] }
-            guard finished.contains(check.section) else { return [Finding(check, status: .skipped, evidence: "no answer in time")] }
+            if let why = report.skipped[check] { return [Finding(check, status: .skipped, evidence: why)] }
+            guard sections.contains(check.section) else { return [Finding(check, status: .skipped, evidence: "no answer in time")] }
             return [Finding(check, status: .ok)]
         }
-    }
-
-    /// What sections have come to so far.
-    final class Collected: Sendable {
-        private struct Content: Sendable {
-            var reports: [SectionReport] = []
-            var sections: Set<DoctorCheck.Section> = []
-            var parts = 0
-            var audit: VaultAudit?
-        }
-
-        private let state = Guarded(Content())
-
-        fileprivate func finish(_ sections: [DoctorCheck.Section], _ report: SectionReport) {
-            state.change { content in
-                content.reports.append(report)
-                content.sections.formUnion(sections)
-                content.parts += 1
-            }
-        }
-
-        fileprivate func isWhole(_ count: Int) -> Bool { state.withLock { $0.parts == count } }
-
-        fileprivate var content: (reports: [SectionReport], finished: Set<DoctorCheck.Section>) {
-            state.withLock { ($0.reports, $0.sections) }
-        }
-
-        /// The vault's audit, for the sections that compare with it.
-        func take(_ audit: VaultAudit) { state.change { $0.audit = audit } }
-        var audit: VaultAudit? { state.withLock { $0.audit } }
     }
 }

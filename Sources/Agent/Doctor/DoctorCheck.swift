@@ -72,6 +72,9 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case flowClockSkew = "flow.clock-skew"
     case flowHostUnresolvable = "flow.host-unresolvable"
 
+    case networkUnreachable = "network.unreachable"
+    case networkCertificate = "network.certificate"
+
     case exposurePlaintextStore = "exposure.plaintext-store"
     case exposureSharedRefreshToken = "exposure.shared-refresh-token"
     case exposureTokenInEnvironment = "exposure.token-in-environment"
@@ -95,13 +98,19 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case agentMemoryNotLocked = "agent.memory-not-locked"
     case agentAuditUnwritable = "agent.audit-unwritable"
 
+    case buildProgramMode = "build.program-mode"
+    case buildFrontDoorMissing = "build.front-door-missing"
+    case buildNotInPath = "build.not-in-path"
+    case buildShadowed = "build.shadowed"
     case buildHelperMissing = "build.helper-missing"
     case buildHelperMode = "build.helper-mode"
     case buildOpensslOld = "build.openssl-old"
     case buildLibsecretMissing = "build.libsecret-missing"
+    case buildLibcurlMissing = "build.libcurl-missing"
+    case buildSqliteMissing = "build.sqlite-missing"
 
     package enum Section: String, Sendable, CaseIterable {
-        case vault, identity, backend, rotation, account, flow, exposure, config, agent, build
+        case vault, identity, backend, rotation, account, flow, network, exposure, config, agent, build
     }
 
     /// The id's first word.
@@ -124,7 +133,7 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
         switch self {
         case .accountNone, .accountExpiring, .accountDefault, .accountInsecureEndpoint, .flowNoBrowser, .flowRemote, .flowProxy,
             .flowCaFile, .exposurePlaintextStore, .exposureCoreDumps, .exposurePtraceScope, .exposureSwap, .agentNotRunning,
-            .agentMemoryNotLocked, .buildLibsecretMissing:
+            .agentMemoryNotLocked, .buildLibsecretMissing, .buildFrontDoorMissing, .buildNotInPath, .buildSqliteMissing:
             .info
         case .vaultDirMode, .vaultDirOwner, .vaultDirSymlink, .vaultMetadataMissing, .vaultMetadataMode, .vaultMetadataOwner,
             .vaultMetadataSymlink, .vaultMetadataMalformed, .vaultMetadataNewerSchema, .vaultMetadataContainsSecret, .vaultMetadataMac,
@@ -132,7 +141,8 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
             .vaultRollback, .vaultCloned, .vaultRecipientMismatch, .identityMissing, .identityKeyfileMode, .identityKeyfileOwner,
             .identityKeyfileMalformed, .identitySourceUnavailable, .backendPinUnavailable, .backendRoundtripFailed,
             .backendAccountWithoutSecret, .accountNeedsLogin, .accountOriginChanged, .configMalformed, .configUnknownKey,
-            .configWritableByOthers, .agentSocketMode, .agentSocketOwner, .buildHelperMode:
+            .configWritableByOthers, .networkCertificate, .agentSocketMode, .agentSocketOwner, .buildProgramMode, .buildHelperMode,
+            .buildLibcurlMissing:
             .error
         default: .warning
         }

@@ -50,15 +50,34 @@ package struct Finding: Sendable, Equatable {
 
 /// What a section found; what it did not look at, and why.
 package struct SectionReport: Sendable {
+    /// Where a refresh token lies, told apart from others without being shown.
+    struct Holder: Sendable {
+        let place: String
+        let fingerprint: String
+    }
+
     package private(set) var findings: [Finding] = []
     package private(set) var skipped: [DoctorCheck: String] = [:]
+    /// For the comparison of all sections.
+    var holders: [Holder] = []
 
     package init() {}
 
     mutating func add(_ finding: Finding) { findings.append(finding) }
 
+    /// Looked at and right, with what was seen; nothing where something was found already.
+    mutating func fine(_ check: DoctorCheck, _ evidence: String) {
+        if !has(check) { add(Finding(check, status: .ok, evidence: evidence)) }
+    }
+
     mutating func skip(_ checks: [DoctorCheck], _ why: String) {
         for check in checks where skipped[check] == nil { skipped[check] = why }
+    }
+
+    mutating func add(_ other: SectionReport) {
+        findings += other.findings
+        skipped.merge(other.skipped) { first, _ in first }
+        holders += other.holders
     }
 
     func has(_ check: DoctorCheck) -> Bool { findings.contains { $0.check == check } }

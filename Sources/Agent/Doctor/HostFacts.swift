@@ -13,6 +13,12 @@ package struct HostFacts: Sendable {
     package var processes = "/proc"
     /// The f_type of the file system that holds a directory (statfs(2)).
     package var filesystem: @Sendable (String) -> Int64? = { try? PrivateDirectory.open($0).filesystemMagic }
+    /// The running program, and where its front door may stand.
+    package var program = OwnProcess.program
+    package var frontDoors = HostFacts.frontDoors
+    /// Why libcurl, or SQLite, cannot be opened; nil where it can.
+    package var httpProblem: @Sendable () -> String? = { HTTPTransport.problem }
+    package var databaseProblem: @Sendable () -> String? = { Database.problem }
     /// Where the keyring helper may stand.
     package var helpers = KeyringHelper.candidates
     package var isTrusted: @Sendable (String) -> Bool = { TrustedProgram.isTrusted($0) }
@@ -24,6 +30,15 @@ package struct HostFacts: Sendable {
     package var portHolder: @Sendable (Int) -> String? = { PortHolder.find(port: $0) }
     /// Of this program.
     package var version: String
+
+    /// As `make install` puts it, and as a build leaves it.
+    private static var frontDoors: [String] {
+        guard let directory = ProcessEnvironment.programDirectory else { return [] }
+        return [directory + "/../../bin/" + HostFacts.name, directory + "/" + HostFacts.name]
+    }
+
+    /// What people call.
+    static let name = "ai-usage-agent"
 
     package init(version: String) { self.version = version }
 }

@@ -36,7 +36,7 @@ extension DoctorCheck {
         case .configMalformed:
             Meaning(
                 "config.json cannot be used", why: "Every command that needs it ends with 78.", remedy: "Edit the file.",
-                command: "ai-usage-agent config validate")
+                command: "ai-usage-agent config validate", subject: "configuration")
         case .configUnknownKey:
             Meaning(
                 "config.json holds a setting that there is none of", why: "A misspelt setting would be one that you believe in.",
@@ -81,21 +81,46 @@ extension DoctorCheck {
             Meaning(
                 "the audit log cannot be written", why: "Nobody could say later who was given a token.", remedy: "Make it a file of yours.",
                 command: nil)
+        case .buildProgramMode:
+            Meaning(
+                "the program could be changed by others", why: "It opens the vault: who changes it has every token.",
+                remedy: "Install it anew, where only you or root may write.", command: nil, subject: "program")
+        case .buildFrontDoorMissing:
+            Meaning(
+                "the front door is not installed beside the program", why: "Each `token` starts the whole program, which takes longer.",
+                remedy: "Install it anew: make install, or the package.", command: nil, subject: "front door")
+        case .buildNotInPath:
+            Meaning(
+                "ai-usage-agent is not in PATH", why: "Recipes for other programs call it by its name.",
+                remedy: "Add its folder to PATH.", command: nil, subject: "in PATH")
+        case .buildShadowed:
+            Meaning(
+                "PATH leads to another ai-usage-agent", why: "What you type is not the program that speaks here.",
+                remedy: "Remove one of them, or change their order in PATH.", command: nil)
         case .buildHelperMissing:
             Meaning(
-                "the keyring helper is not installed", why: "The desktop keyring cannot be asked.", remedy: "Install it.",
-                command: "make install")
+                "the keyring helper is not installed", why: "The desktop keyring cannot be asked.",
+                remedy: "Install it: make install in the source folder, or the package.", command: nil, subject: "keyring helper")
         case .buildHelperMode:
             Meaning(
                 "the keyring helper could be changed by others", why: "It is given secrets, so it is not started.",
                 remedy: "Install it anew.", command: nil)
         case .buildOpensslOld:
             Meaning(
-                "OpenSSL is too old", why: "It gets no repairs any more.", remedy: "Install OpenSSL 3.0 or newer.", command: nil)
+                "OpenSSL is too old", why: "It gets no repairs any more.", remedy: "Install OpenSSL 3.0 or newer.", command: nil,
+                subject: "OpenSSL")
         case .buildLibsecretMissing:
             Meaning(
                 "libsecret is not installed", why: "The desktop keyring cannot be used; a vault in a file needs none.",
-                remedy: "Install it, for the desktop keyring.", command: "apt install libsecret-1-0")
+                remedy: "Install it, for the desktop keyring.", command: "apt install libsecret-1-0", subject: "libsecret")
+        case .buildLibcurlMissing:
+            Meaning(
+                "libcurl cannot be opened", why: "No provider can be asked: no login, no refresh, no usage.", remedy: "Install it.",
+                command: "apt install libcurl4", subject: "libcurl")
+        case .buildSqliteMissing:
+            Meaning(
+                "SQLite cannot be opened", why: "No history of usage is kept, and OpenClaw's logins cannot be read.",
+                remedy: "Install it, for both.", command: "apt install libsqlite3-0", subject: "SQLite")
         default: nil
         }
     }

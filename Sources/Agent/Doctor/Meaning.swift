@@ -1,3 +1,5 @@
+import Platform
+
 extension DoctorCheck {
     /// What a check finds, in the words of the catalogue: one text for the program and docs/doctor.md.
     package struct Meaning: Sendable {
@@ -6,9 +8,11 @@ extension DoctorCheck {
         package let remedy: String?
         /// A command that repairs it, where one does whatever the paths are.
         package let command: String?
+        /// What is looked at, where it is worth naming although nothing is wrong.
+        package let subject: String?
 
-        init(_ title: String, why: String, remedy: String?, command: String?) {
-            (self.title, self.why, self.remedy, self.command) = (title, why, remedy, command)
+        init(_ title: String, why: String, remedy: String?, command: String?, subject: String? = nil) {
+            (self.title, self.why, self.remedy, self.command, self.subject) = (title, why, remedy, command, subject)
         }
     }
 
@@ -20,6 +24,9 @@ extension DoctorCheck {
     /// The command with the places of this machine in it.
     func command(_ places: [String: String]) -> String? {
         guard let command = meaning.command else { return nil }
-        return command.split(separator: " ").map { places[String($0)] ?? String($0) }.joined(separator: " ")
+        let words = command.split(separator: " ").map { word in
+            if let place = places[String(word)] { ShellWord.quote(place) } else { String(word) }
+        }
+        return words.joined(separator: " ")
     }
 }

@@ -16,8 +16,14 @@ typedef enum {
     CKEYRING_ABSENT = 1,
     CKEYRING_LOCKED = 2,
     CKEYRING_UNAVAILABLE = 3,
-    /// There is no bus, or nobody on it who offers the Secret Service.
-    CKEYRING_NOBODY = 4,
+    /// There is no session bus.
+    CKEYRING_NO_BUS = 4,
+    /// There should be one, and nobody answers at its address.
+    CKEYRING_BUS_UNREACHABLE = 5,
+    /// Nobody on the bus offers the Secret Service.
+    CKEYRING_NO_SERVICE = 6,
+    /// The service has no default collection.
+    CKEYRING_NO_COLLECTION = 7,
 } ckeyring_result;
 
 /// Why something is unavailable, for people.

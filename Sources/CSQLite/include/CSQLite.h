@@ -20,6 +20,9 @@ typedef struct {
     char text[256];
 } csqlite_reason;
 
+/// Opens SQLite; NULL where that worked, else why not.
+const char *_Nullable csqlite_load(void);
+
 /// Lends the column's bytes for the time of the call.
 typedef void (*csqlite_value)(void *_Nonnull context, const uint8_t *_Nonnull bytes, size_t count);
 

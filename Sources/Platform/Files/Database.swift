@@ -25,6 +25,12 @@ import CSQLite
         package static func optional(_ value: Int64?) -> Value { value.map(Value.integer) ?? .null }
     }
 
+    /// Why no database can be opened on this machine, which opens SQLite to see; nil where one can.
+    package static var problem: String? {
+        guard let why = unsafe csqlite_load() else { return nil }
+        return unsafe String(cString: why)
+    }
+
     private let path: String
     private let handle: OpaquePointer
 

@@ -31,6 +31,13 @@ package struct FileFacts: Sendable, Equatable {
         return FileFacts(kind: kind, owner: status.st_uid, mode: Int(status.st_mode & 0o7777))
     }
 
+    /// The path without links and dots (realpath(3)); nil where nothing is there.
+    package static func resolved(_ path: String) -> String? {
+        guard let found = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
     /// The permission bits as a person writes them.
     package var octal: String { String(mode & 0o777, radix: 8) }
 }

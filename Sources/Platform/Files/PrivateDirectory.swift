@@ -67,7 +67,7 @@ package final class PrivateDirectory: Sendable {
         }
         guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            let repair = "chmod \(trust.repair("700")) \(path)"
+            let repair = "chmod \(trust.repair("700")) \(ShellWord.quote(path))"
             throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
     }
@@ -106,7 +106,7 @@ package final class PrivateDirectory: Sendable {
         }
         guard status.st_mode & trust.forbidden == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
-            let repair = "chmod \(trust.repair("600")) \(path)"
+            let repair = "chmod \(trust.repair("600")) \(ShellWord.quote(path))"
             throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
         return opened
@@ -169,7 +169,7 @@ package final class PrivateDirectory: Sendable {
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw FileError(.unsafe, file(name), "is no socket") }
         guard status.st_uid == geteuid() else { throw FileError(.unsafe, file(name), "belongs to user \(status.st_uid), not to you") }
         guard status.st_mode & 0o077 == 0 else {
-            let repair = "chmod 600 \(file(name))"
+            let repair = "chmod 600 \(ShellWord.quote(file(name)))"
             throw FileError(.unsafe, file(name), "others may connect to it: \(repair)", repair: repair)
         }
         return true

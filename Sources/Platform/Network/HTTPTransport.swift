@@ -18,6 +18,12 @@ package struct HTTPTransport: HTTPSending {
 
     package init(_ settings: Settings) { self.settings = settings }
 
+    /// Why no request can be made on this machine, which opens libcurl to see; nil where it can.
+    package static var problem: String? {
+        guard let why = unsafe ccurl_load() else { return nil }
+        return unsafe String(cString: why)
+    }
+
     package func send(_ request: consuming HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
         let exchange = Exchange(request, settings)
         await onOwnThread { exchange.run() }

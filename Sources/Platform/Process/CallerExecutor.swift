@@ -1,35 +1,66 @@
 import Glibc
 import Synchronization
 
-/// Runs a task on the thread that waits for it, with every actor that it enters, instead of on the concurrency pool.
+/// Runs a task on one thread, with every actor that it enters, instead of on the concurrency pool.
 ///
-/// A command that is over in a few milliseconds spends a good part of them on starting the pool's threads and changing between
-/// them. What others resume (a request's thread, a timer) comes back here, too; tasks that are started on the way go to the
-/// pool as ever.
+/// What others resume (a request's thread, a timer) comes back here, too; tasks that are started on the way go to the pool as ever.
 @safe package final class CallerExecutor: TaskExecutor, @unchecked Sendable {
-    private let jobs = Mutex<[UnownedJob]>([])
+    private struct State {
+        var jobs: [UnownedJob] = []
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
     private let ready: UnsafeMutablePointer<sem_t>
 
     private init() {
-        // Never freed: it lives as long as the process.
+        // Never freed: one lives as long as the process, and of the others there are a few in a whole run.
         unsafe ready = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
         unsafe sem_init(ready, 0, 0)
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        jobs.withLock { $0.append(job) }
+        state.withLock { $0.jobs.append(job) }
         unsafe sem_post(ready)
     }
 
-    /// Runs `body`, which ends the process.
+    /// Runs `body`, which ends the process, on the thread that calls.
+    ///
+    /// A command that is over in a few milliseconds spends a good part of them on starting the pool's threads and changing
+    /// between them.
     package static func run(_ body: @escaping @Sendable () async -> Never) -> Never {
         let executor = CallerExecutor()
         Task(executorPreference: executor) { await body() }
+        executor.work()
+        fatalError("a task that ends the process has returned")
+    }
+
+    /// Runs `body` on a thread of its own: what may block for ever there, such as a look at a dead mount, holds up nobody else.
+    package static func start(_ body: @escaping @Sendable () async -> Void) {
+        let executor = CallerExecutor()
+        startThread {
+            Task(executorPreference: executor) {
+                await body()
+                executor.finish()
+            }
+            executor.work()
+        }
+    }
+
+    private func finish() {
+        state.withLock { $0.isOver = true }
+        unsafe sem_post(ready)
+    }
+
+    private func work() {
         while true {
-            while unsafe sem_wait(executor.ready) != 0 {}
-            let job = executor.jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-            if let job { unsafe job.runSynchronously(on: executor.asUnownedTaskExecutor()) }
+            while unsafe sem_wait(ready) != 0 {}
+            let (job, isOver) = state.withLock { state in
+                (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isOver && state.jobs.isEmpty)
+            }
+            if let job { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+            if isOver { return }
         }
     }
 }

@@ -13,7 +13,7 @@ extension VaultAudit {
         case .systemdCredential: checkCredential()
         case .keyring:
             if let problem = await KeyringProbe(vault.sources).problem() {
-                add(VaultFault(.identityUnavailable, problem.message, remedy: problem.remedy))
+                add(VaultFault(.identityUnavailable, problem.error.message, remedy: problem.error.remedy))
             }
         }
         if record.identitySource != .passphrase { skip([.weakPassphraseFile], "the vault has no passphrase") }
@@ -30,16 +30,19 @@ extension VaultAudit {
         guard let facts = look(folder) else { return }
         if facts.owner != user { add(VaultFault(.keyFileOwner, "\(folder) belongs to user \(facts.owner)")) }
         if facts.mode & 0o022 != 0 {
-            add(VaultFault(.keyFileMode, "\(folder) has mode \(facts.octal)", command: "chmod go-w \(folder)"))
+            add(VaultFault(.keyFileMode, "\(folder) has mode \(facts.octal)", command: "chmod go-w \(ShellWord.quote(folder))"))
         }
     }
 
     private mutating func checkKey(_ path: String, _ facts: FileFacts) {
         guard facts.kind == .file else {
-            return add(VaultFault(.identityMalformed, "\(path) is a symbolic link or no regular file", command: "ls -ld \(path)"))
+            return add(
+                VaultFault(.identityMalformed, "\(path) is a symbolic link or no regular file", command: "ls -ld \(ShellWord.quote(path))"))
         }
         if facts.owner != user { add(VaultFault(.keyFileOwner, "\(path) belongs to user \(facts.owner)")) }
-        if facts.mode & 0o077 != 0 { add(VaultFault(.keyFileMode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(path)")) }
+        if facts.mode & 0o077 != 0 {
+            add(VaultFault(.keyFileMode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(ShellWord.quote(path))"))
+        }
     }
 
     private mutating func checkPassphraseFile() {
@@ -86,7 +89,7 @@ extension VaultAudit {
             let path = paths.data + "/" + name
             guard look(path)?.kind == .file, let content = try? ForeignFile.read(path, limit: VaultAudit.largestKeyFile) else { continue }
             if content.withBytes({ $0.contains(mark.span) }) {
-                add(VaultFault(.keyBesideVault, path, command: "mv \(path) \(paths.configuration)/"))
+                add(VaultFault(.keyBesideVault, path, command: "mv \(ShellWord.quote(path)) \(ShellWord.quote(paths.configuration + "/"))"))
             }
         }
     }

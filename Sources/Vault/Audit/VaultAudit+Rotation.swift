@@ -15,7 +15,7 @@ extension VaultAudit {
         let held = await heldLocks()
         for name in held {
             let path = paths.locks + "/" + name
-            add(VaultFault(.lockHeld, path, command: "fuser -v \(path)"))
+            add(VaultFault(.lockHeld, path, command: "fuser -v \(ShellWord.quote(path))"))
         }
         for account in metadata.pendingCommits(paths) {
             add(

@@ -36,8 +36,7 @@ extension VaultAudit {
         } catch {
             switch error.code {
             case .locked, .busy: add(VaultFault(.identityUnavailable, error.message, remedy: error.remedy))
-            case .unavailable where record.identitySource == .keyring && !error.message.contains("does not hold"):
-                add(VaultFault(.identityUnavailable, error.message, remedy: error.remedy))
+            case .unavailable where await mayBeInKeyring(record): add(VaultFault(.identityUnavailable, error.message, remedy: error.remedy))
             case .unavailable: add(VaultFault(.identityMissing, error.message, remedy: error.remedy))
             default: add(VaultFault(.identityMalformed, error.message, remedy: error.remedy))
             }
@@ -53,6 +52,14 @@ extension VaultAudit {
             add(VaultFault(.metadataMAC, "the seal of \"vault\" in \(paths.metadataFile) does not fit"))
         }
         return keys
+    }
+
+    /// Unless an unlocked keyring says that it has no such item.
+    private func mayBeInKeyring(_ record: VaultRecord) async -> Bool {
+        guard record.identitySource == .keyring, let recipient = AgeRecipient(record.recipient) else { return false }
+        var request = KeyringRequestWriter(unlock: false)
+        request.add(.get, ref: IdentityLoader.reference(recipient))
+        return await vault.sources.keyring.ask(request).first?.reply.result != .absent
     }
 
     private mutating func checkSealed(_ record: VaultRecord, _ metadata: Metadata, _ keys: VaultKeys?) async {

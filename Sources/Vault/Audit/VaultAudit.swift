@@ -89,21 +89,26 @@ package struct VaultAudit: Sendable {
 
     private mutating func checkDirectory(_ facts: FileFacts) {
         guard facts.kind == .directory else {
-            return add(VaultFault(.directorySymlink, "\(paths.data) is a symbolic link or no directory", command: "ls -ld \(paths.data)"))
+            return add(
+                VaultFault(
+                    .directorySymlink, "\(paths.data) is a symbolic link or no directory", command: "ls -ld \(ShellWord.quote(paths.data))")
+            )
         }
         if facts.owner != user { add(VaultFault(.directoryOwner, "\(paths.data) belongs to user \(facts.owner)")) }
         if facts.mode & 0o077 != 0 {
-            add(VaultFault(.directoryMode, "\(paths.data) has mode \(facts.octal)", command: "chmod 700 \(paths.data)"))
+            add(VaultFault(.directoryMode, "\(paths.data) has mode \(facts.octal)", command: "chmod 700 \(ShellWord.quote(paths.data))"))
         }
     }
 
     mutating func checkFile(_ path: String, _ symlink: VaultFault.Check, _ owner: VaultFault.Check, _ mode: VaultFault.Check) {
         guard let facts = look(path) else { return }
         guard facts.kind == .file else {
-            return add(VaultFault(symlink, "\(path) is a symbolic link or no regular file", command: "ls -ld \(path)"))
+            return add(VaultFault(symlink, "\(path) is a symbolic link or no regular file", command: "ls -ld \(ShellWord.quote(path))"))
         }
         if facts.owner != user { add(VaultFault(owner, "\(path) belongs to user \(facts.owner)")) }
-        if facts.mode & 0o077 != 0 { add(VaultFault(mode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(path)")) }
+        if facts.mode & 0o077 != 0 {
+            add(VaultFault(mode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(ShellWord.quote(path))"))
+        }
     }
 
     /// Nil where it cannot be read, with the fault that says why.

@@ -60,12 +60,12 @@ package actor KeyringHelper {
         if let found = candidates.first(where: { TrustedProgram.isThere($0) }) {
             return KeyringReply(
                 .unavailable, why: "the helper \(found) is not started: it must be a program of yours or root's that nobody else may write",
-                isNobodyThere: true, remedy: "install it anew (make install, or the package), or if it is the right one: chmod 755 \(found)"
-            )
+                obstacle: .noHelper,
+                remedy: "install it anew (make install, or the package), or if it is the right one: chmod 755 \(ShellWord.quote(found))")
         }
         let place = ProcessEnvironment.programDirectory.map { " as \($0)/ai-usage-keyring" } ?? ""
         return KeyringReply(
-            .unavailable, why: "the helper ai-usage-keyring is not installed beside ai-usage-agent", isNobodyThere: true,
+            .unavailable, why: "the helper ai-usage-keyring is not installed beside ai-usage-agent", obstacle: .noHelper,
             remedy: "install the helper ai-usage-keyring\(place): make install in the source folder, or the whole package again")
     }
 
@@ -102,13 +102,13 @@ package actor KeyringHelper {
             return [KeyringAnswer(KeyringHelper.noHelper)]
         }
         if let brokenUntil, time.elapsed() < brokenUntil {
-            return [KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service was silent less than a minute ago"))]
+            return [KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service was silent less than a minute ago", obstacle: .silent))]
         }
         // Who waits for a person must not keep the others from asking.
         let turn = await toPerson ? HelperSlots.Turn.free : slots.take()
         guard turn.isGranted else {
             let why = "other commands have kept it busy for \(HelperSlots.patience.components.seconds) s"
-            return [KeyringAnswer(KeyringReply(.timeout, why: why))]
+            return [KeyringAnswer(KeyringReply(.timeout, why: why, obstacle: .silent))]
         }
         defer { extendLifetime(turn) }
         let answer = await HelperProcess.ask(
@@ -127,7 +127,7 @@ package actor KeyringHelper {
         case .silent where toPerson: replies.append(KeyringAnswer(KeyringReply(.locked, why: "nobody answered its question")))
         case .silent:
             brokenUntil = time.elapsed() + KeyringHelper.breaker
-            replies.append(KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service did not answer within 3 s")))
+            replies.append(KeyringAnswer(KeyringReply(.timeout, why: "the Secret Service did not answer within 3 s", obstacle: .silent)))
         case .failed(let reason): replies.append(KeyringAnswer(KeyringReply(.unavailable, why: "the helper failed: \(reason)")))
         }
         return replies

@@ -1,4 +1,4 @@
-import KeyringProtocol
+package import KeyringProtocol
 import Platform
 
 /// Whether the desktop keyring can be the backend of a new vault.
@@ -27,13 +27,22 @@ package struct KeyringProbe: Sendable {
         if answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
     }
 
+    /// Why a keyring cannot be used now.
+    package struct Problem: Sendable {
+        package let error: VaultError
+        /// Nil where the keyring is locked, or failed in its own way.
+        package let obstacle: KeyringObstacle?
+    }
+
     /// Why the keyring cannot be used now, without asking anybody; nil if it can.
-    package func problem() async -> VaultError? {
+    package func problem() async -> Problem? {
         var request = KeyringRequestWriter(unlock: false)
         request.add(.state)
         let answers = await sources.keyring.ask(request)
-        guard let answer = answers.first else { return VaultError(.unavailable, "the keyring helper gave no answer") }
-        return answer.reply.result == .done ? nil : VaultError.keyring(answer.reply)
+        guard let answer = answers.first else {
+            return Problem(error: VaultError(.unavailable, "the keyring helper gave no answer"), obstacle: nil)
+        }
+        return answer.reply.result == .done ? nil : Problem(error: VaultError.keyring(answer.reply), obstacle: answer.reply.obstacle)
     }
 
     package func run() async -> Finding {

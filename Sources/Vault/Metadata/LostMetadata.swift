@@ -23,7 +23,7 @@ enum LostMetadata {
             let path = data.file(name)
             return corrupt(
                 data, "\(name) is there",
-                "restore auth.json from a backup; or, if nobody has logged in since a vault init that was interrupted: mv \(path) \(path).old; nothing was changed"
+                "restore auth.json from a backup; or, if nobody has logged in since a vault init that was interrupted: mv \(ShellWord.quote(path)) \(ShellWord.quote(path + ".old")); nothing was changed"
             )
         }
     }

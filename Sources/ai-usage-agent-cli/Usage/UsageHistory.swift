@@ -48,7 +48,9 @@ struct UsageHistory: AsyncParsableCommand {
             throw CommandFailure(
                 code: "storage", message: "the history cannot be read: \(error)",
                 remedy: error.repair
-                    ?? (error.kind == .notFound ? "apt install libsqlite3-0" : "move it away: mv \(store.path) \(store.path).old"),
+                    ?? (error.kind == .notFound
+                        ? "apt install libsqlite3-0"
+                        : "move it away: mv \(ShellWord.quote(store.path)) \(ShellWord.quote(store.path + ".old"))"),
                 exitCode: 1)
         case .success(let (samples, events)):
             let document: JSONValue = [

@@ -6,24 +6,13 @@ import Testing
 /// A vault whose files were copied to another machine, with all of its memories: the id of the machine is another one.
 @Suite(
     "A vault on another machine",
-    .enabled(
-        if: SmallDisk.isPossible && Program.find("unshare") != nil && PublicFile.read("/etc/machine-id") != nil,
-        "needs root that may mount, unshare, and a machine with an id"))
+    .enabled(if: OtherMachine.isPossible, "needs root that may mount, unshare, and a machine with an id"))
 struct ClonedVaultTests {
-    /// What goes before a command to run it on a machine of that id.
-    private func machine(_ scene: Scene, _ id: String) throws -> [String] {
-        let file = scene.home.path + "/machine-\(id.prefix(4))"
-        try scene.home.write(Array((id + "\n").utf8), to: file, mode: 0o644)
-        return [
-            try #require(Program.find("unshare")), "--mount", "/bin/sh", "-c", "mount --bind \"$0\" /etc/machine-id && exec \"$@\"", file,
-        ]
-    }
-
     @Test("serves a live token with a warning, spends and writes nothing, and refreshes after adopt")
     func cloned() async throws {
         try await Scene.with { scene in
             let token = try await scene.require("token", "codex").text
-            let elsewhere = try machine(scene, "0123456789abcdef0123456789abcdef")
+            let elsewhere = try OtherMachine(scene.home, "0123456789abcdef0123456789abcdef").command
             let stores = scene.home.stores()
             let served = try await scene.run("token", "codex", through: elsewhere)
             #expect(served.status == 0 && served.text == token, "\(served)")

@@ -36,11 +36,18 @@ struct DoctorTests {
     }
 
     @Test("A planted fault is found, and every other warning or error is its consequence", arguments: PlantedFault.all)
-    func planted(_ fault: PlantedFault) async throws {
+    func planted(_ fault: PlantedFault) async throws { try await find(fault) }
+
+    @Test("So are tokens that a crash left in the journal", .enabled(if: SystemCalls.isPossible, "needs strace that may trace"))
+    func pendingCommit() async throws { try await find(.pendingCommit) }
+
+    @Test("So is a vault that was copied to another machine", .enabled(if: OtherMachine.isPossible, "needs root that may mount"))
+    func cloned() async throws { try await find(.cloned) }
+
+    private func find(_ fault: PlantedFault) async throws {
         try await Scene.with(start: fault.start) { scene in
             try await fault.plant(scene)
-            if fault.id == "rotation.pending-commit", !SystemCalls.isPossible { return }
-            let findings = try await audit(scene, [], fault.environment)
+            let findings = try await audit(scene, fault.options, fault.environment)
             let found = findings.filter { $0["id"].string == fault.id && $0["status"] != "ok" && $0["status"] != "skipped" }
             #expect(!found.isEmpty, "\(fault.id) is not found: \(troubles(findings))")
             for finding in found where finding["status"] != "info" {

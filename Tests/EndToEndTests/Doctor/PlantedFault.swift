@@ -1,3 +1,4 @@
+import Agent
 import Glibc
 import Platform
 import TestSupport
@@ -6,22 +7,36 @@ import Testing
 /// One fault as it happens to a home, the check that finds it, and what else it brings with it.
 struct PlantedFault: Sendable, CustomTestStringConvertible {
     let id: String
-    /// Every other warning or error that this fault causes.
-    let consequences: Set<String>
     let start: Scene.Start
+    let options: [String]
     let environment: [String: String]
     let plant: @Sendable (Scene) async throws -> Void
 
     init(
-        _ id: String, causing consequences: Set<String> = [], start: Scene.Start = .login, environment: [String: String] = [:],
+        _ id: String, start: Scene.Start = .login, options: [String] = [], environment: [String: String] = [:],
         plant: @escaping @Sendable (Scene) async throws -> Void = { _ in }
     ) {
-        (self.id, self.consequences, self.start, self.environment, self.plant) = (id, consequences, start, environment, plant)
+        (self.id, self.start, self.options, self.environment, self.plant) = (id, start, options, environment, plant)
     }
 
     var testDescription: String { id }
 
     static let all = vault + identity + accounts + host
+
+    /// Every other warning or error that this fault may cause.
+    var consequences: Set<String> { Set(DoctorCheck(rawValue: id)?.consequences.map(\.rawValue) ?? []) }
+
+    /// Ended between the journal and the store; needs strace.
+    static let pendingCommit = PlantedFault("rotation.pending-commit") { scene in
+        let calls = SystemCalls(scene.home)
+        _ = try await scene.run("auth", "refresh", "codex", through: calls.killing(at: .rename(to: "secrets.age")))
+    }
+
+    /// With all its memories on another machine; needs root that may mount.
+    static let cloned = PlantedFault("vault.cloned") { scene in
+        let machine = try OtherMachine(scene.home, "0123456789abcdef0123456789abcdef")
+        scene.wrapper.withLock { $0 = machine.command }
+    }
 
     /// Changes auth.json as an editor would.
     private static func edit(_ home: Home, _ old: String, _ new: String) throws {
@@ -95,17 +110,12 @@ struct PlantedFault: Sendable, CustomTestStringConvertible {
         PlantedFault("vault.in-git-tree") { try $0.home.makeDirectory($0.home.path + "/.git") },
         PlantedFault("vault.in-synced-folder") { try $0.home.makeDirectory($0.home.path + "/data/.stfolder") },
         PlantedFault("vault.leftover-temp") { try $0.home.write([1, 2, 3], to: $0.home.data + "/.tmp-auth.json.0123456789ab") },
-        PlantedFault("rotation.pending-commit", causing: ["vault.leftover-temp"]) { scene in
-            guard SystemCalls.isPossible else { return }
-            let calls = SystemCalls(scene.home)
-            _ = try await scene.run("auth", "refresh", "codex", through: calls.killing(at: .rename(to: "secrets.age")))
-        },
         PlantedFault("rotation.intent-left", start: .vault) { scene in
             try await scene.loginExpired()
             try await scene.provider.misbehave("lost-reply")
             _ = try await scene.run("token", "codex")
         },
-        PlantedFault("rotation.refused-remembered", causing: ["account.needs-login"]) { scene in
+        PlantedFault("rotation.refused-remembered") { scene in
             try await scene.provider.revokeAll()
             _ = try await scene.run("auth", "refresh", "codex")
         },
@@ -123,19 +133,15 @@ struct PlantedFault: Sendable, CustomTestStringConvertible {
         },
         PlantedFault("backend.account-without-secret") { scene in
             try set(scene.home, "id", "\"11111111-2222-3333-4444-555555555555\"")
-        }.causing("backend.orphan-secret"),
-        PlantedFault("backend.orphan-secret", causing: ["backend.account-without-secret"]) { scene in
+        },
+        PlantedFault("backend.orphan-secret") { scene in
             try set(scene.home, "id", "\"11111111-2222-3333-4444-555555555555\"")
         },
     ]
 
-    private func causing(_ more: String...) -> PlantedFault {
-        PlantedFault(id, causing: consequences.union(more), start: start, environment: environment, plant: plant)
-    }
-
     private static let accounts: [PlantedFault] = [
         PlantedFault("account.none", start: .vault),
-        PlantedFault("account.expired", causing: ["account.not-refreshable"]) { scene in
+        PlantedFault("account.expired") { scene in
             try set(scene.home, "refreshable", "false")
             try set(scene.home, "expiresAt", "\"2020-01-01T00:00:00Z\"")
         },
@@ -187,6 +193,10 @@ struct PlantedFault: Sendable, CustomTestStringConvertible {
         PlantedFault("flow.remote", environment: ["SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"]),
         PlantedFault("flow.proxy", environment: ["HTTPS_PROXY": "http://127.0.0.1:9"]),
         PlantedFault("flow.ca-file", environment: ["SSL_CERT_FILE": "/nowhere/authorities.pem"]),
+        PlantedFault("network.unreachable", start: .vault, options: ["--network"]) { scene in
+            try scene.configure(
+                Scene.configuration.replacing("\"oidc\", \"issuer\": \"BASE\"", with: "\"oidc\", \"issuer\": \"http://127.0.0.1:1\""))
+        },
         PlantedFault("exposure.plaintext-store") { scene in
             try scene.home.plant(ForeignGrant.synthetic("bob").codex, at: ".codex/auth.json")
             try scene.home.change(mode: 0o644, of: scene.home.path + "/.codex/auth.json")
@@ -196,6 +206,21 @@ struct PlantedFault: Sendable, CustomTestStringConvertible {
             try scene.home.plant(grant.codex, at: ".codex/auth.json")
             try scene.home.plant(grant.pi, at: ".pi/agent/auth.json")
         },
+        PlantedFault("exposure.shared-refresh-token") { scene in
+            // The vault's own, as a copy of somebody's auth.json has it.
+            let tokens = try await scene.provider.tokens()
+            let token = try #require(tokens.first { $0.hasPrefix("rt_") }, "\(tokens)")
+            var grant = ForeignGrant.synthetic("ada")
+            grant.refresh = token
+            try scene.home.plant(grant.codex, at: ".codex/auth.json")
+        },
+        PlantedFault("build.shadowed") { scene in
+            let folder = scene.home.path + "/bin"
+            try scene.home.makeDirectory(folder)
+            try await Executable.write("#!/bin/sh\n", to: folder + "/ai-usage-agent")
+            scene.variables.withLock { $0["PATH"] = folder + ":/usr/bin:/bin" }
+        },
+        PlantedFault("build.not-in-path"),
         PlantedFault("exposure.token-in-environment", environment: ["OPENAI_API_KEY": "sk-planted-in-the-environment"]),
         PlantedFault("exposure.token-in-shell-startup") { scene in
             try scene.home.plant("# nothing\nexport ANTHROPIC_API_KEY=\"sk-planted-in-bashrc\"\n", at: ".bashrc")

@@ -48,6 +48,9 @@ struct KeyringRollbackTests {
             let served = try await scene.run("token", "codex", "--account", "ada")
             #expect(served.status == 0 && served.errorText.contains("restored backup"), "\(served)")
             #expect(try await scene.provider.statistics()["refreshRequests"] == requests, "the old token was not spent")
+            let audit = try await scene.run("auth", "doctor", "--json").json["findings"].array ?? []
+            let troubles = audit.filter { $0["status"] == "warning" || $0["status"] == "error" }
+            #expect(Set(troubles.compactMap { $0["id"].string }) == ["vault.rollback"], "\(troubles)")
             try await scene.require("vault", "adopt")
             #expect(try await scene.run("auth", "refresh", "codex", "--account", "ada").status == 3, "it was spent; the way on is a login")
             try await scene.login("codex", as: "ada")

@@ -16,6 +16,7 @@ extension SchemaCase {
             },
             .command("auth-doctor", "auth doctor", "without a vault", start: .empty),
             .command("auth-doctor", "auth doctor"),
+            .command("auth-doctor", "doctor"), .command("auth-doctor", "doctor codex", "without a vault", start: .empty),
             .command("auth-doctor", "auth doctor codex --strict", "with errors", status: 6) { scene in
                 try scene.home.change(mode: 0o644, of: scene.home.keyFile)
                 try scene.home.delete(scene.home.sealedFile)

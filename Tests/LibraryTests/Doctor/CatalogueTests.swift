@@ -12,12 +12,17 @@ struct CatalogueTests {
     private static var table: String {
         var lines: [String] = []
         for section in DoctorCheck.Section.allCases {
-            lines += ["### \(section.rawValue)", "", "| id | what it means | why it matters | remedy |", "|---|---|---|---|"]
+            lines += [
+                "### \(section.rawValue)", "", "| id | what it means | why it matters | remedy | brings with it |", "|---|---|---|---|---|",
+            ]
             for check in DoctorCheck.allCases where check.section == section {
                 let meaning = check.meaning
                 let remedy = [meaning.remedy, meaning.command.map { "`\($0)`" }].compactMap { $0 }.joined(separator: " ")
                 let mark = check.isFixable ? " (`--fix`)" : ""
-                lines.append("| `\(check.rawValue)`\(mark), \(check.severity.rawValue) | \(meaning.title) | \(meaning.why) | \(remedy) |")
+                let others = check.consequences.map { "`\($0.rawValue)`" }.sorted().joined(separator: " ")
+                lines.append(
+                    "| `\(check.rawValue)`\(mark), \(check.severity.rawValue) | \(meaning.title) | \(meaning.why) | \(remedy) | \(others) |"
+                )
             }
             lines.append("")
         }

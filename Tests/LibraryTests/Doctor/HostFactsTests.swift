@@ -56,6 +56,14 @@ struct HostFault: Sendable, CustomTestStringConvertible {
             facts.helpers = [home.folder.file("helper")]
             facts.isTrusted = { TrustedProgram.isTrusted($0) }
         },
+        strangers("build.program-mode", .file, 0o755) { $0.folder.file("libexec/ai-usage-agent-cli") },
+        HostFault("build.front-door-missing") { facts, home in
+            facts.frontDoors = [home.folder.file("nothing")]
+            // What the name leads to is still ours.
+            try home.folder.link("bin/ai-usage-agent", to: home.folder.file("libexec/ai-usage-agent-cli"))
+        },
+        HostFault("build.libcurl-missing") { facts, _ in facts.httpProblem = { "libcurl.so.4 is not installed" } },
+        HostFault("build.sqlite-missing") { facts, _ in facts.databaseProblem = { "libsqlite3.so.0 is not installed" } },
         HostFault("build.openssl-old") { facts, _ in facts.cryptoVersion = 1 },
         HostFault("build.libsecret-missing") { facts, home in facts.libraries = [home.folder.file("nowhere")] },
         text("exposure.core-dumps", "core\n") { $0.corePattern = $1 },
@@ -66,26 +74,27 @@ struct HostFault: Sendable, CustomTestStringConvertible {
 
 /// Hosts that answer as the test says.
 private struct ScriptedHosts: HTTPSending {
-    let date: String?
+    var date: String?
+    var status = 404
+    var failure = HTTPFailure.Kind.resolve
 
     func send(_ request: consuming HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
-        guard let date else { throw HTTPFailure(kind: .resolve, mayHaveBeenSent: false, host: "id.example.org", reason: "scripted") }
+        guard let date else { throw HTTPFailure(kind: failure, mayHaveBeenSent: false, host: "id.example.org", reason: "scripted") }
         var hasToken = false
         switch request.bearer {
         case .some: hasToken = true
         case .none: break
         }
         #expect(!hasToken && request.method == .get, "no token goes there")
-        return HTTPResponse(status: 404, headers: [("date", date)], body: SecretBytes(zeroes: 0))
+        return HTTPResponse(status: status, headers: [("date", date)], body: SecretBytes(zeroes: 0))
     }
 }
 
 @Suite("auth doctor on a machine of the test's own")
 struct HostFactsTests {
-    private func doctor(_ home: VaultHome, _ host: HostFacts, _ http: ScriptedHosts = ScriptedHosts(date: nil), usesNetwork: Bool = false)
-        -> Doctor
+    private func doctor(_ home: VaultHome, _ host: HostFacts, _ http: ScriptedHosts = ScriptedHosts(), usesNetwork: Bool = false) -> Doctor
     {
-        let environment = ProcessEnvironment(["HOME": home.folder.path])
+        let environment = ProcessEnvironment(["HOME": home.folder.path, "PATH": home.folder.file("bin")])
         let service = AgentService(
             vault: home.vault(), http: http, configuration: Configuration(), environment: environment, time: .system,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -107,6 +116,10 @@ struct HostFactsTests {
         host.libraries = [home.folder.path]
         host.filesystem = { _ in 0xEF53 }
         host.portHolder = { _ in nil }
+        try home.folder.makeFolder("bin")
+        try home.folder.makeFolder("libexec")
+        for name in ["bin/ai-usage-agent", "libexec/ai-usage-agent-cli"] { try home.folder.write("", name, mode: 0o755) }
+        (host.program, host.frontDoors) = (home.folder.file("libexec/ai-usage-agent-cli"), [home.folder.file("bin/ai-usage-agent")])
         return host
     }
 
@@ -160,7 +173,8 @@ struct HostFactsTests {
             try home.folder.write(sealed, VaultHome.identityFile)
             let findings = await doctor(home, try quiet(home)).run()
             let finding = try #require(findings.first { $0.check == .identityPassphraseWeakKdf })
-            #expect(finding.status == .warning && finding.evidence?.contains("work factor 14") == true)
+            #expect(finding.check.rawValue == "identity.passphrase.weak-kdf" && finding.status == .warning)
+            #expect(finding.evidence?.contains("work factor 14") == true)
         }
     }
 
@@ -174,6 +188,39 @@ struct HostFactsTests {
             #expect(found(lost).contains("flow.host-unresolvable"))
             let silent = await doctor(home, host).run()
             #expect(silent.first { $0.check == .flowClockSkew }?.status == .skipped)
+        }
+    }
+
+    @Test(
+        "A host that speaks is there, whatever it says; one that does not, or that somebody else speaks for, is named",
+        arguments: [
+            (ScriptedHosts(status: 200, failure: .tooLarge), []), (ScriptedHosts(failure: .connect), ["network.unreachable"]),
+            (ScriptedHosts(failure: .timeout), ["network.unreachable"]), (ScriptedHosts(failure: .cut), ["network.unreachable"]),
+            (ScriptedHosts(failure: .tls), ["network.certificate"]),
+            (ScriptedHosts(date: "nonsense", status: 511), ["network.unreachable"]),
+            (ScriptedHosts(date: "nonsense", status: 407), ["network.unreachable"]), (ScriptedHosts(date: "nonsense", status: 503), []),
+        ])
+    private func hosts(_ hosts: ScriptedHosts, _ ids: [String]) async throws {
+        try await VaultHome.withVault { home in
+            let findings = await doctor(home, try quiet(home), hosts, usesNetwork: true).run()
+            let ofHosts = findings.filter { [.networkUnreachable, .networkCertificate, .flowHostUnresolvable].contains($0.check) }
+            #expect(Set(ofHosts.filter { $0.status == .warning || $0.status == .error }.map(\.check.rawValue)) == Set(ids))
+            #expect(ofHosts.contains { $0.evidence?.hasPrefix("https://auth.openai.com (codex)") == true }, "\(ofHosts)")
+        }
+    }
+
+    @Test("A program in PATH that is a link to ours is ours")
+    func link() async throws {
+        try await VaultHome.withVault { home in
+            var host = try quiet(home)
+            let moved = home.folder.file("libexec/door")
+            try home.folder.write("", "libexec/door", mode: 0o755)
+            host.frontDoors = [moved]
+            let other = await doctor(home, host).run()
+            #expect(other.first { $0.check == .buildShadowed }?.status == .warning)
+            try home.folder.link("bin/ai-usage-agent", to: moved)
+            let linked = await doctor(home, host).run()
+            #expect(linked.first { $0.check == .buildShadowed }?.status == .ok)
         }
     }
 

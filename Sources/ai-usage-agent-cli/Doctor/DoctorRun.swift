@@ -4,25 +4,31 @@ import Platform
 import Providers
 import Vault
 
-struct AuthDoctor: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Look for what is wrong with vault, accounts and machine. Asks nobody, spends no token.",
-        discussion: """
-            Ends with 6 where an error was found, with --strict also for a warning. Changes nothing without --fix.
-              $ ai-usage-agent auth doctor
-              $ ai-usage-agent auth doctor --fix
-            """)
-
-    @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only accounts of this provider.") var provider: String?
+struct DoctorOptions: ParsableArguments {
     @Flag(help: "Repair what is safe to repair, and say what was done.") var fix = false
     @Flag(help: "End with 6 for a warning, too.") var strict = false
-    @Flag(help: "Ask the providers' hosts, without a token, for their time.") var network = false
+}
 
+/// One audit from the command line, with its repairs.
+struct DoctorRun {
+    /// What is shown first, and how much of what is in order.
+    enum Scope {
+        case audit
+        /// The installation, the configuration and the network by name before the rest.
+        case installation
+    }
+
+    let global: GlobalOptions
+    let provider: String?
+    let options: DoctorOptions
+    let scope: Scope
+    let usesNetwork: Bool
+
+    /// - Throws: `CommandFailure` for a provider that there is none of; exit code 6 for what was found.
     func run() async throws {
         var (doctor, context) = try prepare()
         var findings = await doctor.run()
-        if fix {
+        if options.fix {
             var said: Set<String> = []
             // What stood behind one fault is seen when it is repaired: config.json, too, is then read for the first time.
             while true {
@@ -34,8 +40,9 @@ struct AuthDoctor: AsyncParsableCommand {
                 findings = await doctor.run()
             }
         }
-        context.output.result(DoctorText.document(findings), text: DoctorText(style: context.output.style).render(findings))
-        let isBad = findings.contains { $0.status == .error || strict && $0.status == .warning }
+        let text = DoctorText(style: context.output.style, scope: scope)
+        context.output.result(text.document(findings), text: text.render(findings))
+        let isBad = findings.contains { $0.status == .error || options.strict && $0.status == .warning }
         if isBad { throw ExitCode(6) }
     }
 
@@ -59,7 +66,7 @@ struct AuthDoctor: AsyncParsableCommand {
         }
         let doctor = Doctor(
             context.service, host: HostFacts(version: Version.current), environment: environment, configurationError: problem,
-            provider: provider.map(ProviderCatalog.canonical), usesNetwork: network)
+            provider: provider.map(ProviderCatalog.canonical), usesNetwork: usesNetwork)
         return (doctor, context)
     }
 }
