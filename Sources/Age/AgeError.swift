@@ -3,6 +3,7 @@
 /// The classes are those of the public test vectors (C2SP CCTV, age), so that a refusal can be compared word for word.
 /// Neither the class nor the detail ever carries a key, a passphrase or plaintext.
 package struct AgeError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What kind of refusal it is.
     package enum Class: String, Sendable {
         /// The header, or a stanza in it, breaks the grammar or a rule of its recipient type.
         case header = "header failure"

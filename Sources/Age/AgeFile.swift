@@ -33,6 +33,9 @@ package enum AgeFile {
     }
 
     /// Opens a file, binary or armored, that was sealed to the identity's recipient.
+    ///
+    /// - Throws: `.noMatch` for a file of somebody else; `.header`, `.hmac`, `.payload` or `.armor` for one that is cut, changed or
+    ///   larger than `maximumSize`. Nothing of it is released then.
     package static func open(_ file: Span<UInt8>, identity: borrowing AgeIdentity) throws(AgeError) -> SecretBytes {
         try withBinary(file) { file throws(AgeError) in
             let header = try AgeHeader(parsing: file)
@@ -54,6 +57,8 @@ package enum AgeFile {
     ///
     /// A work factor outside of `workFactors` is a `.header` failure, before memory or time is spent on it. A wrong
     /// passphrase is `.noMatch`. Blocks the calling thread for scrypt.
+    ///
+    /// - Throws: these two, `.memory`, and as the opening with an identity.
     package static func open(
         _ file: Span<UInt8>, passphrase: borrowing SecretBytes, workFactors: ClosedRange<Int> = 1...22
     ) throws(AgeError) -> SecretBytes {
@@ -71,6 +76,8 @@ package enum AgeFile {
 
     /// The work factor that a passphrase file asks for, read without spending memory or time; nil if it is no
     /// passphrase file.
+    ///
+    /// - Throws: `.header` or `.armor` for what is no age file.
     package static func workFactor(of file: Span<UInt8>) throws(AgeError) -> Int? {
         try withBinary(file) { file throws(AgeError) in
             try ScryptStanza(AgeHeader(parsing: file).stanzas[0])?.workFactor

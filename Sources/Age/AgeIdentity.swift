@@ -33,6 +33,8 @@ package struct AgeIdentity: ~Copyable, Sendable {
     }
 
     /// The one identity of an identity file: comment lines (`#`), empty lines, and exactly one key line.
+    ///
+    /// - Throws: `.identity` for none, several, or a line that is no X25519 identity.
     package init(identityFile: Span<UInt8>) throws(AgeError) {
         var lines = LineReader()
         var found: Range<Int>?

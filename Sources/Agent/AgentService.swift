@@ -4,7 +4,7 @@ package import Platform
 package import Providers
 package import Vault
 
-/// What every front end calls: the command line in process, later the daemon behind its socket. One object, one way.
+/// What every front end calls: the command line in process, the agent behind its socket. One object, one way.
 package struct AgentService: Sendable {
     package let vault: Vault
     package let tokens: TokenManager
@@ -30,6 +30,8 @@ package struct AgentService: Sendable {
     }
 
     /// The client of a provider with its endpoints known, which may cost a discovery.
+    ///
+    /// - Throws: as `Provider.client` and `Discovery.complete`.
     package func client(_ provider: any Provider, withRevocation: Bool = false) async throws(OAuthError) -> OAuthClient {
         try await Discovery(http: http).complete(
             try provider.client(), overrides: provider.endpointOverrides, withRevocation: withRevocation)
@@ -39,6 +41,8 @@ package struct AgentService: Sendable {
     var foreignStores: ForeignStoreReader { ForeignStoreReader(keyring: vault.sources.keyring, time: time) }
 
     /// What auth.json says, and the accounts of the environment.
+    ///
+    /// - Throws: `vault(.corrupt)` where auth.json cannot be read or is gone from beside its vault.
     package func metadata() throws(OAuthError) -> Metadata {
         do throws(VaultError) {
             var metadata = try vault.metadataStore.read()
@@ -48,7 +52,9 @@ package struct AgentService: Sendable {
         } catch { throw OAuthError(error) }
     }
 
-    /// The rows of `auth list` and `status`.
+    /// The rows of `auth list` and `status`. Needs no key.
+    ///
+    /// - Throws: as `metadata`.
     package func listings(provider: String?) async throws(OAuthError) -> [AccountListing] {
         let metadata = try metadata().showingPending(vault.paths)
         return AccountListing.all(metadata.showing(await StandingGlance(vault).suspicion()), provider: provider)
@@ -69,7 +75,8 @@ package struct AgentService: Sendable {
 
     /// A live token of an account, from wherever its tokens come.
     ///
-    /// - Throws: `usage` for the key of a web session, which is no token and is handed to nobody.
+    /// - Throws: `usage` for the key of a web session, which is no token and is handed to nobody; `loginRequired` for a token that
+    ///   only its owner can renew; else as `TokenManager.token`.
     package func token(_ account: AccountRecord, _ demand: TokenManager.Demand) async throws(OAuthError) -> HeldToken {
         guard account.authType != .sessionKey else {
             throw OAuthError(
@@ -92,6 +99,8 @@ package struct AgentService: Sendable {
     }
 
     /// Notes that a person chose this account, at most once a minute: it may then become the default.
+    ///
+    /// - Throws: what writing auth.json can fail with.
     package func noteUse(of account: AccountRecord) async throws(OAuthError) {
         guard account.owner != .environment, AgentService.isUseNews(account, at: time.now()) else { return }
         try await noteUse(of: [account.id])
@@ -127,6 +136,8 @@ package struct AgentService: Sendable {
     }
 
     /// Pins the provider's default account; nil lets the most recently used one win again.
+    ///
+    /// - Throws: what writing auth.json can fail with.
     package func pin(_ provider: String, _ account: AccountRecord?) async throws(OAuthError) {
         let provider = ProviderCatalog.canonical(provider)
         let id = account?.id

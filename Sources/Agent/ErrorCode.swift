@@ -3,6 +3,7 @@ package import Vault
 
 /// The names that errors have in JSON outputs and on the wire (extended, never renamed) and the exit code of each.
 package enum ErrorCode {
+    /// As docs/auth-cli.md lists them.
     package static func name(_ code: OAuthError.Code) -> String {
         switch code {
         case .loginRequired: "login_required"
@@ -52,6 +53,7 @@ package enum ErrorCode {
         }
     }
 
+    /// The same for the vault's own.
     package static func exitCode(_ code: VaultError.Code) -> Int32 {
         switch code {
         case .missing, .locked, .unavailable, .wrongPassphrase: 4

@@ -48,6 +48,7 @@ package struct HistoryStore: Sendable {
     /// - Parameters:
     ///   - provider: nil for all.
     ///   - accounts: their ids; nil for all.
+    /// - Throws: as `record`; a file of a newer version is `system`.
     package func read(since: Timestamp, provider: String?, accounts: Set<String>? = nil) throws(FileError)
         -> (samples: [UsageSample], events: [UsageEvent])
     {

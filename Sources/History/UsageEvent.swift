@@ -2,8 +2,10 @@ package import Platform
 
 /// A change worth recording (docs/schemas/usage-event.schema.json).
 package struct UsageEvent: Sendable, Equatable {
+    /// Of its JSON form.
     package static let schemaVersion = 1
 
+    /// What changed.
     package enum Kind: String, Sendable, CaseIterable {
         /// What limits the account is another thing than before.
         case bucketChanged = "bucket_changed"
@@ -13,6 +15,7 @@ package struct UsageEvent: Sendable, Equatable {
         case thresholdCrossed = "threshold_crossed"
         /// A person has to log in again.
         case loginDied = "login_died"
+        /// The tokens are others than at the poll before.
         case tokenRefreshed = "token_refreshed"
     }
 
@@ -30,6 +33,7 @@ package struct UsageEvent: Sendable, Equatable {
     package let bucket: String
     /// The id of the window; nil where the event is not about one.
     package var window: String?
+    /// Percent; the highest of `thresholds` that was crossed.
     package var threshold: Double?
 
     package init(
@@ -61,6 +65,7 @@ package struct UsageSample: Sendable, Equatable {
     package let at: Timestamp
     package let provider: String
     package let accountId: String
+    /// The window's id in its snapshot.
     package let window: String
     package let kind: String
     package let title: String

@@ -15,6 +15,7 @@ package enum KeyringResult: String, Sendable {
 
 /// One line of the helper's standard output.
 package struct KeyringReply: ~Copyable, Sendable {
+    /// How the operation ended.
     package let result: KeyringResult
     /// Why it is unavailable, for people.
     package let why: String?
@@ -67,6 +68,7 @@ package struct KeyringReply: ~Copyable, Sendable {
         }
     }
 
+    /// The text of one item that was found, in protected memory; nil if there are not so many.
     package func secret(at index: Int) -> SecretBytes? {
         switch document {
         case .none: return nil
@@ -93,8 +95,10 @@ package struct KeyringReplyWriter: ~Copyable {
         if let obstacle { writer.member("obstacle", .string(obstacle.rawValue)) }
     }
 
+    /// For `list`.
     package mutating func references(_ references: [String]) { writer.member("references", .strings(references)) }
 
+    /// For `get` and `foreign`: `secret` follows for each item, then `endSecrets`.
     package mutating func beginSecrets() { writer.beginArray("secrets") }
 
     /// A secret that is UTF-8 text; anything else is no item of ours and is left out.
@@ -105,5 +109,6 @@ package struct KeyringReplyWriter: ~Copyable {
 
     package mutating func endSecrets() { writer.endArray() }
 
+    /// The line without its end.
     package consuming func finish() -> SecretBytes { writer.finish() }
 }

@@ -22,8 +22,10 @@ package enum KeyringOperation: String, Sendable {
 
 /// Builds the request in protected memory; a `put` carries a secret.
 package struct KeyringRequestWriter: ~Copyable {
+    /// Of the protocol; a helper of another version refuses.
     package static let version = 1
     private var writer: SecretJSONWriter
+    /// Operations so far, and so replies to expect.
     package private(set) var count = 0
 
     /// - Parameter unlock: may the service ask the person? Only when they asked for it.
@@ -34,6 +36,7 @@ package struct KeyringRequestWriter: ~Copyable {
         writer.beginArray("requests")
     }
 
+    /// - Parameter ref: the item, for all but `state`, `canary` and `list`.
     package mutating func add(_ operation: KeyringOperation, ref: String? = nil) {
         var element = SecretJSONWriter(capacity: 256)
         element.member("op", .string(operation.rawValue))
@@ -41,6 +44,7 @@ package struct KeyringRequestWriter: ~Copyable {
         append(element.finish())
     }
 
+    /// Asks for another program's item; the helper refuses a service that is not in `foreignServices`.
     package mutating func addForeign(service: String, username: String) {
         var element = SecretJSONWriter(capacity: 256)
         element.member("op", .string(KeyringOperation.foreign.rawValue))
@@ -49,6 +53,7 @@ package struct KeyringRequestWriter: ~Copyable {
         append(element.finish())
     }
 
+    /// - Parameter label: what a keyring program shows; nothing that names a person.
     package mutating func addPut(ref: String, label: String, secret: borrowing SecretBytes) {
         var element = SecretJSONWriter(capacity: secret.count * 2 + 256)
         element.member("op", .string(KeyringOperation.put.rawValue))
@@ -58,6 +63,7 @@ package struct KeyringRequestWriter: ~Copyable {
         append(element.finish())
     }
 
+    /// The whole request, for the helper's standard input.
     package consuming func finish() -> SecretBytes {
         writer.endArray()
         return writer.finish()

@@ -5,8 +5,11 @@ package import Platform
 ///
 /// No storage, no argv, no clock of its own.
 package protocol Provider: Sendable {
+    /// What the command line, config.json and the stores call it.
     var name: String { get }
     /// This program as the provider's server knows it; endpoints are nil where discovery has to find them.
+    ///
+    /// - Throws: `configurationInvalid` where config.json does not say enough.
     func client() throws(OAuthError) -> OAuthClient
     /// Endpoints that configuration names, by their key in config.json.
     var endpointOverrides: [String: WebAddress] { get }
@@ -17,8 +20,15 @@ package protocol Provider: Sendable {
     /// How seldom this provider's usage endpoint is asked.
     var pollingRule: PollingRule { get }
     /// Headers of a usage request besides the token.
+    ///
+    /// - Parameter accessClaims: of the access token; nil where it is opaque.
     func usageHeaders(providerAccountId: String?, accessClaims: JSONValue?) -> [(name: String, value: String)]
-    /// The meaning of a whole answer of the usage endpoint.
+    /// The meaning of a whole answer of the usage endpoint. Lenient: what is not understood is unknown, never an error.
+    ///
+    /// - Parameters:
+    ///   - isHTML: the header says that the body is a web page.
+    ///   - retryAfter: seconds.
+    ///   - now: when the answer came.
     func readUsage(status: Int, isHTML: Bool, retryAfter: Int?, body: borrowing SecretBytes, now: Timestamp) -> UsageReading
 }
 
@@ -42,11 +52,14 @@ package struct PollingRule: Sendable, Equatable {
 /// What config.json says of one provider. Values are checked when the file is read.
 package struct ProviderSettings: Sendable, Equatable {
     package var isEnabled = true
+    /// Exactly as the server calls itself.
     package var issuer: String?
     package var clientId: String?
     package var scopes: [String]?
     package var redirect: RedirectRule?
+    /// `env`: the variable in which `exec` hands the token over.
     package var environmentVariable: String?
+    /// By their `endpointNames`; https, or http on loopback.
     package var endpoints: [String: WebAddress] = [:]
     /// Claude: the key of a web session may be used.
     package var usesWebSession = false
@@ -71,6 +84,7 @@ package struct ProviderCatalog: Sendable {
     /// - Throws: `configurationInvalid` where it is not switched on.
     package func claudeWeb() throws(OAuthError) -> ClaudeWeb { try ClaudeWeb(settings["claude"] ?? ProviderSettings()) }
 
+    /// Other names that the command line takes; config.json does not.
     package static let aliases = ["openai-codex": "codex"]
 
     /// The name that everything is stored under.

@@ -51,6 +51,7 @@ package actor Vault {
     /// A service was told to lock: not even a key that lies open is read before `unlock`.
     private var isHeld = false
 
+    /// What everybody is told while the vault is held.
     package static let held = VaultError(.locked, "the agent holds the vault locked", remedy: "ai-usage-agent vault unlock")
 
     /// Whether the identity is in memory.
@@ -79,6 +80,8 @@ package actor Vault {
 
     /// The vault as it is now, held so until the flight ends: a rekeying or a move before it is caught up with, one behind it
     /// waits. Take the account's lock first.
+    ///
+    /// - Throws: as `open`; `busy` where the vault is being changed for longer than 35 s; `superseded`.
     package func beginFlight() async throws(VaultError) -> VaultFlight {
         // The lock first: behind it nobody can change the vault while it is opened anew.
         let lock = try await VaultLocks(paths: paths, time: time).take(.flight(.shared))
@@ -127,6 +130,7 @@ package actor Vault {
         return try OpenVault(vault: self, record: record, keys: keys, fromWaiting: fromWaiting)
     }
 
+    /// What everybody is told before there is a vault.
     package static let missing = VaultError(
         .missing, "there is no vault yet", remedy: "ai-usage-agent vault init --backend file --identity key-file")
 
@@ -172,6 +176,7 @@ package struct VaultFlight: ~Copyable, Sendable {
 /// A vault whose identity is in memory.
 package final class OpenVault: Sendable {
     private let vault: Vault
+    /// Of the vault, as in auth.json.
     package let id: String
     package let keys: VaultKeys
     private let kind: BackendKind
@@ -203,6 +208,8 @@ package final class OpenVault: Sendable {
     private var memory: StateMemory { StateMemory(paths: vault.paths, vaultId: id) }
 
     /// Why a bundle must not be refreshed or written now: an older copy, or another machine's. Nil if it may.
+    ///
+    /// - Throws: what reading auth.json and the store can fail with; the reason itself is returned and not thrown.
     package func suspicion(_ facts: BundleFacts?) throws(VaultError) -> VaultError? {
         if let facts, facts.awaitsAdoption { return VaultError.cloned("this account") }
         return try suspicion(store: [facts].compactMap { $0 })
@@ -236,6 +243,8 @@ package final class OpenVault: Sendable {
     }
 
     /// The lock of one account; see `VaultLocks` for the order.
+    ///
+    /// - Throws: `busy` after 35 s, `storage`.
     package func lock(provider: String, accountKey: String) async throws(VaultError) -> FileLock {
         try await locks.take(.account(provider: provider, accountKey: accountKey, vaultId: id))
     }
@@ -259,6 +268,8 @@ package final class OpenVault: Sendable {
     }
 
     /// The account's secrets; nil if the store is whole and has none.
+    ///
+    /// - Throws: as `SecretsBackend`; `superseded` where the store was moved meanwhile.
     package func bundle(_ accountId: String) async throws(VaultError) -> SecretBundle? {
         if let bundle = try await backend.get(accountId) { return bundle }
         // A store that has just been moved away is no empty one.
@@ -267,6 +278,8 @@ package final class OpenVault: Sendable {
     }
 
     /// Every bundle of the store, from one reading of it.
+    ///
+    /// - Throws: as `SecretsBackend`.
     package func each(_ body: (borrowing SecretBundle) -> Void) async throws(VaultError) {
         if let file = backend as? SealedFileBackend { return try file.each(body) }
         for box in try await backend.getAll() { body(box.bundle) }
@@ -292,6 +305,8 @@ package final class OpenVault: Sendable {
     /// the account lock.
     ///
     /// - Parameter change: what else becomes true of the metadata in the same write.
+    /// - Throws: `rollbackSuspected`, `clonedVault`, `superseded` and `busy` before anything is written; `storage`, also behind the
+    ///   secret: it is in force then, and the metadata lag behind.
     package func commit(
         _ bundle: borrowing SecretBundle, _ change: @Sendable (inout Metadata) -> Void
     ) async throws(VaultError) {
@@ -303,7 +318,9 @@ package final class OpenVault: Sendable {
         try await record(state, bundle.facts.accountId, bundle.facts.generation, change)
     }
 
-    /// Removes an account's secrets and then its metadata. The caller holds the account lock.
+    /// Removes an account's secrets, then its metadata and its journal record. The caller holds the account lock.
+    ///
+    /// - Throws: as `commit`.
     package func remove(_ accountId: String) async throws(VaultError) {
         let vaultLock = try await locks.take(.vault)
         defer { extendLifetime(vaultLock) }

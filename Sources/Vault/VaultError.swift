@@ -2,6 +2,7 @@ import Platform
 
 /// What can go wrong between a caller and the stores: one code, what happened, and the next command to run.
 package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What a caller can act upon; docs/auth-cli.md has the name and exit code of each.
     package enum Code: String, Sendable, CaseIterable {
         /// There is no vault yet.
         case missing
@@ -14,9 +15,11 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
         case foreign
         /// A file of ours is malformed, cut, edited or newer than this program.
         case corrupt
+        /// Older than what was written on this machine.
         case rollbackSuspected
         /// A refresh is durable in the journal and not yet in the store.
         case pendingCommit
+        /// Sealed on, or imported from, another machine or vault.
         case clonedVault
         /// Another process holds the lock for longer than we wait.
         case busy
@@ -30,6 +33,7 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     package let code: Code
+    /// One clause for people: what happened and why. No secret.
     package let message: String
     /// A command, or a sentence that holds one.
     package let remedy: String?

@@ -9,6 +9,7 @@ package struct VaultInitialization: Sendable {
         let keys: VaultKeys
     }
 
+    /// What shall open the new vault.
     package enum Identity: Sendable, Equatable {
         /// A new standard age identity file at that absolute path, 0600; an existing one there is used.
         case keyFile(path: String)

@@ -2,12 +2,14 @@ import Platform
 
 /// What can be said of a vault without its key: for `vault status` and `status`.
 package struct VaultInspection: Sendable {
+    /// Nil where there is no vault.
     package let record: VaultRecord?
     package let accounts: Int
     /// Why the vault could not be opened now without asking anybody; nil if it could.
     package let lockedBecause: String?
     /// Accounts with a refresh that is durable in the journal and not yet committed.
     package let pending: Int
+    /// Sentences for people: what is wrong or odd.
     package let findings: [String]
 
     /// Asks the keyring of a vault that uses one whether it is open; it prompts nobody, and a silent one costs 3 s. Opens a

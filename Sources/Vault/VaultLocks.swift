@@ -2,12 +2,15 @@ package import Platform
 
 /// The locks that stand beside the data they guard. Order: account, then flight, then vault, then metadata.
 package struct VaultLocks: Sendable {
+    /// Which lock, by what it guards.
     package enum Name: Sendable {
         /// One refresh, login or logout of one account at a time, in this process and every other.
         case account(provider: String, accountKey: String, vaultId: String)
         /// Held shared by every refresh, exclusively by what changes the identity.
         case flight(FileLock.Mode)
+        /// `secrets.age` (or the keyring's items) and then auth.json, while they are written.
         case vault
+        /// auth.json, while it is read, changed and replaced.
         case metadata
     }
 
@@ -21,6 +24,9 @@ package struct VaultLocks: Sendable {
     private let locks: PrivateDirectory
     private let time: TimeSource
 
+    /// Makes the data directory and its `locks` where they are missing.
+    ///
+    /// - Throws: `corrupt` where they are not ours alone, `storage`.
     package init(paths: VaultPaths, time: TimeSource) throws(VaultError) {
         self.time = time
         data = try translating { () throws(FileError) in try PrivateDirectory.open(paths.data, create: true) }

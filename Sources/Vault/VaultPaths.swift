@@ -2,6 +2,7 @@ package import Platform
 
 /// Where everything stands (XDG Base Directory Specification); relative values of the variables are ignored.
 package struct VaultPaths: Sendable {
+    /// `$XDG_DATA_HOME/ai-usage-agent`, and the two that follow likewise; absolute, without a slash at the end.
     package let data: String
     package let configuration: String
     package let state: String
@@ -10,6 +11,7 @@ package struct VaultPaths: Sendable {
     /// Variables that were ignored because their value is relative.
     package let ignoredVariables: [String]
 
+    /// The name of our folder in each of them.
     package static let folder = "ai-usage-agent"
 
     /// - Returns: nil when neither the variables nor $HOME say where.

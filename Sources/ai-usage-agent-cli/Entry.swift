@@ -63,7 +63,7 @@ struct Root: AsyncParsableCommand {
               $ ai-usage-agent vault init --backend file --identity key-file
               $ ai-usage-agent auth login codex
               $ ai-usage-agent usage
-              $ curl -H "$(ai-usage-agent token codex --header)" https://…
+              $ ai-usage-agent token codex --header | curl --header @- https://…
             """,
         version: Version.current,
         subcommands: [

@@ -9,7 +9,7 @@ import Vault
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token", abstract: "Print a live access token, refreshed if need be.",
-        discussion: "$ curl -H \"$(ai-usage-agent token codex --header)\" https://…")
+        discussion: "$ ai-usage-agent token codex --header | curl --header @- https://…")
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions

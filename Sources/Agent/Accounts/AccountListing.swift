@@ -4,8 +4,12 @@ package import Vault
 /// One row of `auth list`: the record and whether and why it is the default.
 package struct AccountListing: Sendable {
     package let record: AccountRecord
+    /// Nil for an account that is not its provider's default.
     package let defaultReason: AccountSelection.Reason?
 
+    /// By provider, in the order of auth.json.
+    ///
+    /// - Parameter provider: its canonical name; nil for all.
     package static func all(_ metadata: Metadata, provider: String?) -> [AccountListing] {
         let providers = Set(metadata.accounts.map(\.provider)).filter { provider == nil || $0 == provider }.sorted()
         return providers.flatMap { name in
@@ -16,6 +20,7 @@ package struct AccountListing: Sendable {
         }
     }
 
+    /// A row of docs/schemas/auth-list.schema.json.
     package var json: JSONValue {
         [
             "id": .string(record.id), "provider": .string(record.provider), "accountKey": .string(record.accountKey),

@@ -12,8 +12,10 @@ package struct AgentClient: Sendable {
         store = paths.data
     }
 
+    /// Of the socket, whether or not somebody listens there.
     package var path: String { socket.path }
 
+    /// Why there is no answer although something stands at the agent's place.
     package enum Failure: Error, Sendable {
         /// Its answer is an error, which is the command's.
         case refused(VarlinkError)
@@ -41,6 +43,8 @@ package struct AgentClient: Sendable {
     ///
     /// - Parameter parameters: written as they are, and then wiped.
     /// - Returns: nil where no agent runs, or one that serves another store.
+    /// - Throws: `refused` with the agent's error, which is then the command's; `broken` for what cannot be trusted or does not answer
+    ///   within 75 s. All methods below throw the same.
     package func ask(_ method: String, _ parameters: consuming SecretBytes) async throws(Failure) -> Answer? {
         // Where there is no agent, a command does not even start a thread for it.
         do throws(AgentSocket.Problem) { if try !socket.isThere() { return nil } } catch { throw .broken(error.reason) }
@@ -84,11 +88,13 @@ package struct AgentClient: Sendable {
         return HeldToken(lent: token, account, expiresAt: answer.text("expiresAt").flatMap { Timestamp($0) }, answer.text("warning"))
     }
 
+    /// Spends the refresh token now; `isDone` is false where no agent runs for this store.
     package func refresh(_ account: AccountRecord) async throws(Failure) -> (warning: String?, isDone: Bool) {
         let answer = try await ask("Refresh", named(account))
         return (answer?.text("warning"), answer != nil)
     }
 
+    /// Removes the account; `isDone` is false where no agent runs for this store.
     package func remove(_ account: AccountRecord, revoke: Bool) async throws(Failure) -> (warning: String?, isDone: Bool) {
         var parameters = named(account)
         parameters["revoke"] = .bool(revoke)
@@ -107,6 +113,9 @@ package struct AgentClient: Sendable {
         return (id, answer.parameters["isNew"].bool ?? false)
     }
 
+    /// Gives the agent what opens the vault; nil where a key lies open.
+    ///
+    /// - Returns: false where no agent runs.
     package func unlock(_ passphrase: borrowing SecretBytes?) async throws(Failure) -> Bool {
         var writer = SecretJSONWriter()
         writer.member("passphrase", optionalSecret: passphrase)
@@ -177,6 +186,7 @@ private enum AgentConversation {
 }
 
 extension AgentSocket.Problem {
+    /// One clause for people.
     package var reason: String {
         switch self {
         case .isRunning(let path): "another agent serves \(path)"

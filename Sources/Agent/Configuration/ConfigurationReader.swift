@@ -13,6 +13,8 @@ package struct ConfigurationReader: Sendable {
     package init(path: String) { self.path = path }
 
     /// The configuration; the defaults where there is no file.
+    ///
+    /// - Throws: for a file or directory that others may write, one that is larger than a mebibyte, and what `parse` throws.
     package func read() throws(ConfigurationError) -> Configuration {
         guard let slash = path.lastIndex(of: "/") else { return Configuration() }
         let content: SecretBytes
@@ -26,6 +28,7 @@ package struct ConfigurationReader: Sendable {
         return try content.withBytes { (text) throws(ConfigurationError) in try parse(text) }
     }
 
+    /// - Throws: for no strict JSON, a name that is no setting (with the nearest one), and a value of the wrong type or range.
     package func parse(_ text: Span<UInt8>) throws(ConfigurationError) -> Configuration {
         let value: JSONValue
         do throws(JSONError) { value = try JSONValue(parsing: text) } catch {

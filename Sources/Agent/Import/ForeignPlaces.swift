@@ -21,7 +21,7 @@ package struct ForeignPlace: Sendable, Hashable {
     package func title(_ source: ImportSource) -> String { kind == .keyring ? "\(source.title)'s item in the keyring" : place }
 }
 
-/// Where the other programs keep their logins, by their own rules (reference: codex.md section 6, claude.md section 3).
+/// Where the other programs keep their logins, by their own rules (docs/import.md, "What is read").
 struct ForeignPlaces {
     let environment: ProcessEnvironment
 
@@ -50,7 +50,7 @@ struct ForeignPlaces {
         ]
     }
 
-    /// Codex's "secrets" backend (reference: codex.md section 6.1).
+    /// Codex's "secrets" backend: sealed under a key of its own.
     private static let codexSecrets = "codex_auth.age"
     private func isSealed(_ path: String) -> Bool { path.hasSuffix("/" + ForeignPlaces.codexSecrets) }
 
@@ -96,7 +96,7 @@ struct ForeignPlaces {
         return absolute((PersonsFile.currentDirectory ?? "") + "/" + path)
     }
 
-    /// The account under which Codex files its login for this home directory (reference: codex.md section 6.1).
+    /// The account under which Codex files its login for this home directory (docs/import.md).
     static func codexUser(_ home: String) -> String {
         let path = Array((ForeignFile.canonical(home) ?? home).utf8)
         return "cli|" + Hex.encode(SHA256.hash(path.span).span.extracting(first: 8))

@@ -7,6 +7,7 @@ import Vault
 package struct ForeignProblem: Error, Sendable {
     /// There is no such store, which is no fault of it.
     package let isAbsent: Bool
+    /// For people; no secret.
     package let reason: String
     /// The keyring that holds it is locked or does not answer.
     var keyring: VaultError.Code?
@@ -40,6 +41,9 @@ package struct ForeignStoreReader: Sendable {
     /// Claude Code's file of everything but tokens grows with use.
     private static let profileLimit = 8 << 20
 
+    /// Reads one store; half a file is read again, four times at most.
+    ///
+    /// - Throws: `ForeignProblem` for a store that is absent, unsafe, locked, or not what it should be.
     package func read(_ source: ImportSource, _ place: ForeignPlace) async throws(ForeignProblem) -> ForeignContent {
         var attempt = 1
         while true {
@@ -68,7 +72,7 @@ package struct ForeignStoreReader: Sendable {
         }
     }
 
-    /// Of an agent, and of all agents together (reference: codex.md section 6.2 d).
+    /// Of an agent, and of all agents together, as OpenClaw names them.
     private static let queries = [
         "SELECT store_json FROM auth_profile_store WHERE store_key = 'primary'",
         "SELECT value_json FROM config_machine_state WHERE state_key = 'authProfiles.store'",

@@ -35,6 +35,8 @@ extension ImportService {
     }
 
     /// Whether there is a move of this program's to be finished, which needs nothing more in its store.
+    ///
+    /// - Throws: what reading auth.json can fail with.
     package var hasUnfinished: Bool { get throws(OAuthError) { try stored().accounts.contains(where: isUnfinished) } }
 
     func checkMovable(_ found: FoundLogin) throws(OAuthError) {

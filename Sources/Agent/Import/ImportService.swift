@@ -13,6 +13,7 @@ package struct ImportService: Sendable {
         self.source = source
     }
 
+    /// Whose the login is afterwards.
     package enum Mode: Sendable {
         /// The other program keeps its login; its access token is read when it is needed.
         case reference
@@ -20,6 +21,7 @@ package struct ImportService: Sendable {
         case move
     }
 
+    /// What was done with a login, or would be; the words of docs/schemas/auth-import.schema.json.
     package enum Action: String, Sendable {
         case added, updated, moved
         /// There is a login of its own here, which is better than what would have been imported.
@@ -33,6 +35,7 @@ package struct ImportService: Sendable {
     package struct Row: Sendable {
         package let account: AccountRecord
         package let action: Action
+        /// What the person should know although it was done.
         package var warning: String?
         /// A moved login could not be refreshed at once.
         package var failure: OAuthError?
@@ -44,6 +47,7 @@ package struct ImportService: Sendable {
     /// What was found: the logins to import, and a sentence for everything that was skipped.
     package struct Found: Sendable {
         let logins: [FoundLogin]
+        /// Each names the place and the reason.
         package let skipped: [String]
         package var isEmpty: Bool { logins.isEmpty }
     }
@@ -113,6 +117,8 @@ package struct ImportService: Sendable {
     // MARK: - Dry run
 
     /// What would be done, changing nothing.
+    ///
+    /// - Throws: as `check` for a move; what reading auth.json can fail with.
     package func preview(_ found: Found, _ mode: Mode) throws(OAuthError) -> [Row] {
         let metadata = try stored()
         var rows: [Row] = []
@@ -133,6 +139,8 @@ package struct ImportService: Sendable {
     // MARK: - By reference
 
     /// Stores the references; no vault is needed, nothing secret is written.
+    ///
+    /// - Throws: what writing auth.json can fail with; the references before it are stored.
     package func refer(_ found: Found) async throws(OAuthError) -> [Row] {
         var rows: [Row] = []
         for found in found.logins { rows.append(try await refer(found)) }

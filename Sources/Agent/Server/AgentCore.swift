@@ -83,6 +83,7 @@ package actor AgentCore {
         }
     }
 
+    /// Forgets the key and every token until `unlock`; a refresh that was sent is still stored.
     package func lock() async { await lock(because: Vault.held) }
 
     func lock(because reason: VaultError) async {
@@ -308,6 +309,7 @@ extension AgentService {
     /// Removes an account of the vault, after telling the provider where that is wanted.
     ///
     /// - Returns: why the provider was not told, or did not accept it.
+    /// - Throws: as `TokenManager.remove`.
     package func remove(_ account: AccountRecord, revoke: Bool) async throws(OAuthError) -> String? {
         var revoking: OAuthClient?
         var warning: String?

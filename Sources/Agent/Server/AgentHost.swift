@@ -30,6 +30,7 @@ package struct AgentHost: Sendable {
     /// - Parameters:
     ///   - services: what the service manager handed over.
     ///   - ready: called when callers are served, with the socket's path and why the vault stays locked.
+    /// - Throws: before anybody is served: another agent runs, or the place is not ours alone or its path too long.
     package func run(
         _ services: ServiceManager, ready: @escaping @Sendable (_ path: String, _ lockedBecause: VaultError?) -> Void
     ) async throws(AgentSocket.Problem) {

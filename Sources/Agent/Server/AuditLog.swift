@@ -39,6 +39,7 @@ package final class AuditLog: Sendable {
     private let logger: Logger
     private let isFailing = Guarded(false)
 
+    /// - Parameter directory: of the program's state; made (0700) where it is missing.
     package init(directory: String, time: TimeSource, logger: Logger) {
         self.directory = directory
         self.time = time

@@ -1,6 +1,8 @@
 /// The two units that let systemd start the agent with the first question: a socket and the service behind it.
 package struct SystemdUnit: Sendable {
+    /// Of its file.
     package let name: String
+    /// Of its file; the first line is `mark`.
     package let text: String
 
     /// The first line of every unit that this program wrote, and may therefore write again or remove.

@@ -2,6 +2,7 @@ import Platform
 
 /// `io.aiusage.Agent` as `GetInterfaceDescription` gives it. Extended, never changed: a member that is added is optional.
 package enum AgentInterface {
+    /// What methods and errors begin with.
     package static let name = "io.aiusage.Agent"
     static let service = "org.varlink.service"
     /// Where the product is at home; nothing is published yet.

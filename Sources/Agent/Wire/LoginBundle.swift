@@ -8,6 +8,7 @@ import Providers
 /// identity {accountKey, providerAccountId, email, plan, name}, receivedAt, tokens}`; `tokens` has the names of RFC 6749 section
 /// 5.1. Tokens only ever travel this way, into the agent.
 package enum LoginBundle {
+    /// - Throws: `configurationInvalid` where the endpoints are not known.
     package static func encode(_ login: borrowing LoginResult) throws(OAuthError) -> SecretBytes {
         let client = login.client
         let endpoints = try client.knownEndpoints()

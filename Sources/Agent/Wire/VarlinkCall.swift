@@ -2,6 +2,7 @@ package import Platform
 
 /// One call of a varlink client (varlink.org/Method-Call): a JSON object with a method and its parameters.
 package final class VarlinkCall: Sendable {
+    /// With its interface: `io.aiusage.Agent.GetToken`.
     package let method: String
     /// Several answers are wanted.
     package let wantsMore: Bool
@@ -10,8 +11,11 @@ package final class VarlinkCall: Sendable {
     /// Holds passphrases and tokens where the method takes them: never copied as a whole.
     package let document: JSONDocument
 
+    /// No JSON object, no method, or parameters that are no object.
     package struct Malformed: Error {}
 
+    /// - Parameter message: without its NUL.
+    /// - Throws: `Malformed`; what was asked cannot be told then.
     package init(_ message: Span<UInt8>) throws(Malformed) {
         let document: JSONDocument
         do throws(JSONError) { document = try JSONDocument(SecretBytes(copying: message)) } catch { throw Malformed() }

@@ -4,6 +4,7 @@ import Vault
 
 /// An error on the wire: a qualified name and its parameters.
 package struct VarlinkError: Error, Sendable, Equatable {
+    /// With its interface: `io.aiusage.Agent.VaultLocked`.
     package let name: String
     package let parameters: JSONObject
 
@@ -23,6 +24,7 @@ package struct VarlinkError: Error, Sendable, Equatable {
 /// The errors of `io.aiusage.Agent`. Each carries provider, account, message, remedy, and as `code` the name that the same
 /// error has in the command line's JSON.
 extension VarlinkError {
+    /// The errors that the interface declares.
     package enum Kind: String, CaseIterable, Sendable {
         case loginRequired = "LoginRequired"
         case vaultLocked = "VaultLocked"
@@ -35,6 +37,7 @@ extension VarlinkError {
         case failed = "Failed"
     }
 
+    /// How the names of our own errors begin.
     package static let prefix = AgentInterface.name + "."
 
     package init(_ kind: Kind, code: String, provider: String? = nil, account: String? = nil, message: String, remedy: String?) {
@@ -46,6 +49,7 @@ extension VarlinkError {
             ])
     }
 
+    /// An error of the layers below in the words of the wire.
     package init(_ error: OAuthError, provider: String?, account: String?) {
         // Nobody sits at the agent's terminal: what opens a vault for a command is given to the agent in another way.
         let remedy = error.code == .vault(.locked) ? "ai-usage-agent vault unlock" : error.remedy

@@ -6,8 +6,11 @@ package struct ServerEndpoints: Sendable, Equatable {
     package var token: WebAddress
     /// Where a login with a code for another device begins (RFC 8628 section 3.1); nil where there is none.
     package var deviceAuthorization: WebAddress?
+    /// RFC 7009; nil where there is none.
     package var revocation: WebAddress?
+    /// Nil where the provider has no usage endpoint.
     package var usage: WebAddress?
+    /// Where it is asked whose an opaque token is; nil where tokens say it themselves.
     package var profile: WebAddress?
     /// The server said that it sends `iss` on every authorization response (RFC 9207): its absence is then an attack.
     package var sendsIssuer = false
@@ -31,6 +34,7 @@ package struct ServerEndpoints: Sendable, Equatable {
 package struct RedirectRule: Sendable, Equatable {
     /// As it is registered: `localhost`, `127.0.0.1` or `[::1]`.
     package let host: String
+    /// Compared exactly with that of the callback; begins with "/".
     package let path: String
     /// In order of preference; empty when the server allows any loopback port (RFC 8252 section 7.3).
     package let ports: [Int]
@@ -41,6 +45,7 @@ package struct RedirectRule: Sendable, Equatable {
         self.ports = ports
     }
 
+    /// What is sent as `redirect_uri`.
     package func uri(port: Int) -> String { "http://\(host):\(port)\(path)" }
 }
 
@@ -58,9 +63,12 @@ package enum DeviceDialect: Sendable, Equatable {
 
 /// Who an account is, read from what the server said at login.
 package struct AccountIdentity: Sendable, Equatable {
+    /// The provider's stable identity; never the e-mail address.
     package let accountKey: String
+    /// What the provider's API wants in a header; nil where it wants nothing.
     package var providerAccountId: String?
     package var email: String?
+    /// In the provider's own word.
     package var plan: String?
     /// A name for people where there is no e-mail address.
     package var name: String?
@@ -73,6 +81,7 @@ package struct AccountIdentity: Sendable, Equatable {
     }
 
     private static let opaquePrefix = "opaque#"
+    /// Whether the key is one of our own.
     package static func isOpaque(_ accountKey: String) -> Bool { accountKey.hasPrefix(opaquePrefix) }
     package var isOpaque: Bool { AccountIdentity.isOpaque(accountKey) }
 }
@@ -97,17 +106,23 @@ extension IdentityReading {
 
 /// This program as one server knows it. Everything a vendor does differently is data here, not code elsewhere.
 package struct OAuthClient: Sendable {
+    /// Its canonical name.
     package let provider: String
+    /// Empty where none is configured and none may be shipped; `whyNoClientId` then says so.
     package var clientId: String
     /// The client id was seen in use and never given to us: dry runs and docs say so.
     package var clientIdIsObserved = false
     /// Given by the person for this login, not by configuration.
     package var clientIdIsExplicit = false
+    /// Asked for at login; a refresh asks for none, so that what was granted stays.
     package var scopes: [String]
+    /// Exactly as the server calls itself; nil where endpoints are configured without one.
     package var issuer: String?
     /// Nil until discovery.
     package var endpoints: ServerEndpoints?
+    /// Where the browser is sent back to.
     package var redirect: RedirectRule
+    /// How `--device` is done.
     package var deviceDialect = DeviceDialect.standard
     /// Vendor parameters of the authorization request.
     package var authorizationParameters: [(name: String, value: String)] = []
@@ -125,6 +140,7 @@ package struct OAuthClient: Sendable {
     package var asksProfile = false
     /// For people, where no client id is configured and none may be shipped.
     package var whyNoClientId: String?
+    /// How its tokens tell who they belong to.
     package let identityReader: any IdentityReading
 
     package init(
@@ -141,6 +157,8 @@ package struct OAuthClient: Sendable {
     }
 
     /// The endpoints, which discovery must have filled in.
+    ///
+    /// - Throws: `configurationInvalid` where it has not.
     package func knownEndpoints() throws(OAuthError) -> ServerEndpoints {
         guard let endpoints else {
             throw OAuthError(

@@ -3,11 +3,13 @@ package import Platform
 /// One login under way: its secrets (RFC 7636, state, nonce) and the address a browser is sent to.
 package struct AuthorizationRequest: ~Copyable, Sendable {
     package let client: OAuthClient
+    /// With its port, as the exchange repeats it (RFC 6749 section 4.1.3).
     package let redirectURI: String
     /// 43 characters from 32 random bytes (RFC 7636 section 4.1).
     package let verifier: SecretBytes
     /// 32 random bytes of its own, never the verifier.
     package let state: String
+    /// 32 random bytes for OpenID (OpenID Connect Core 3.1.2.1); nil for others.
     package let nonce: String?
 
     package init(client: OAuthClient, redirectURI: String) {
@@ -24,7 +26,9 @@ package struct AuthorizationRequest: ~Copyable, Sendable {
         return Base64.encode(digest.span, .urlSafe)
     }
 
-    /// Where the person has to go.
+    /// Where the person has to go (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+    ///
+    /// - Throws: `configurationInvalid` where the endpoints are not known.
     package func url() throws(OAuthError) -> String {
         let endpoint = try client.knownEndpoints().authorization
         var fields: [(String, String)] = [

@@ -2,6 +2,7 @@ import Platform
 
 /// Judges the parameters of an authorization response, whichever way they came: listener or paste.
 package struct CallbackFields: Sendable {
+    /// Whether the parameters are this login's.
     package enum Verdict: Sendable {
         case accepted(AuthorizationAnswer)
         /// Not ours, or forged: the login goes on waiting.
@@ -19,6 +20,7 @@ package struct CallbackFields: Sendable {
         self.issuerIsRequired = issuerIsRequired
     }
 
+    /// RFC 6749 section 4.1.2, RFC 9207 section 2.4. What is shown of an error is made safe; no reason repeats a value.
     package func judge(_ fields: [String: String]) -> Verdict {
         // State first, also for errors: otherwise anybody could end the login with one forged request.
         guard let given = fields["state"] else { return .rejected(reason: "the state is missing") }

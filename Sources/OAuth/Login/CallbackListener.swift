@@ -1,14 +1,16 @@
 import Platform
 
-/// Waits on loopback for the one callback of a login (RFC 8252 section 7.3, design: callback security).
+/// Waits on loopback for the one callback of a login (RFC 8252 section 7.3; docs/oauth.md, "The listener").
 ///
 /// Both families are bound before the address is shown. Anything that is not the callback gets an answer and changes
 /// nothing; after the first valid hit only `/done` is answered, for two seconds, then everything is closed.
 package final class CallbackListener: Sendable {
     static let connectionLimit = 64
     static let requestPatience = Duration.seconds(5)
+    /// How long `/done` is answered after the hit.
     package static let lingering = Duration.seconds(2)
 
+    /// The same in both families.
     package let port: Int
     private let bound: Guarded<[BoundSocket]>
     private let wake = WakeSignal()
@@ -26,6 +28,7 @@ package final class CallbackListener: Sendable {
     ///
     /// - Parameter only: `--port`: this one or an error.
     /// - Returns: nil if every allowed port is taken.
+    /// - Throws: `network` where no socket can be had at all.
     package static func bind(_ rule: RedirectRule, only: Int?) throws(OAuthError) -> CallbackListener? {
         let candidates = only.map { [$0] } ?? (rule.ports.isEmpty ? Array(repeating: 0, count: 8) : rule.ports)
         for port in candidates {

@@ -55,7 +55,9 @@ struct DeviceAuthorization: ~Copyable, Sendable {
 /// What a person is shown when a device login begins. Texts of the server, to be escaped where they are shown.
 package struct DevicePrompt: Sendable {
     package let userCode: String
+    /// The address at which it is typed in.
     package let verification: String
+    /// The address that holds the code already; nil where the server gives none.
     package let complete: String?
     /// Seconds within which it has to be approved.
     package let patience: Int

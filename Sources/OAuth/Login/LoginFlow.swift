@@ -16,7 +16,9 @@ package struct LoginOptions: Sendable {
     package var manual = false
     /// Accept a paste beside the listener.
     package var acceptsPaste = false
+    /// `--port`: this one or an error; nil for those of the client.
     package var port: Int?
+    /// For the person, from the address being shown.
     package var patience = Duration.seconds(300)
 
     package init() {}

@@ -5,7 +5,9 @@ package import Vault
 package struct LoginResult: ~Copyable, Sendable {
     package let tokens: TokenResponse
     package let identity: AccountIdentity
+    /// With the endpoints as they were: their origins are sealed with the tokens.
     package let client: OAuthClient
+    /// By the clock of this machine; lifetimes count from here.
     package let receivedAt: Timestamp
     /// `sessionKey` where what was brought is the key of a web session and no token.
     package let authType: AuthType

@@ -2,6 +2,9 @@ import Platform
 
 /// What people paste: the whole callback address, `code#state`, `code=…&state=…`, or a bare code.
 package enum PastedCallback {
+    /// Checks state and issuer as the listener does; a bare code (10 to 4096 characters) cannot be checked.
+    ///
+    /// - Parameter path: of the redirect URI, which a whole address must have.
     package static func judge(_ line: String, _ fields: CallbackFields, path: String) -> CallbackFields.Verdict {
         let text = line.trimmingBlanks
         guard !text.isEmpty else { return .rejected(reason: "nothing was pasted") }

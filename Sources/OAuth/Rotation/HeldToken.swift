@@ -33,6 +33,7 @@ package final class HeldToken: Sendable {
         self.facts = facts
     }
 
+    /// Seconds that the access token lives; 0 or less when it is over.
     package func secondsLeft(at now: Timestamp) -> Int { facts.secondsLeft(at: now) }
 }
 

@@ -3,6 +3,7 @@ package import Vault
 
 /// Where a login stands that is being moved here.
 package struct MoveOrigin: Sendable {
+    /// Its name on the command line (`ImportSource`).
     package let program: String
     package let reference: AccountReference
 
@@ -25,6 +26,8 @@ extension TokenManager {
     }
 
     /// Lets the login be refreshed: the other program's store is known to be blank.
+    ///
+    /// - Throws: `loginRequired` where the tokens are gone; vault errors.
     package func confirmMove(_ account: AccountRecord) async throws(OAuthError) -> AccountRecord {
         let flight = try await beginFlight(account.provider, account.accountKey)
         defer { extendLifetime(flight) }

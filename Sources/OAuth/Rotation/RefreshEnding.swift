@@ -86,6 +86,7 @@ extension OAuthError {
             remedy: "ai-usage-agent auth login \(account.provider)")
     }
 
+    /// - Parameter what: "token endpoint", "issuer", "client id": what differs.
     package static func originChanged(_ provider: String, _ what: String) -> OAuthError {
         OAuthError(
             .originChanged, "config.json names another \(what) for \(provider) than at login; no token was sent there",

@@ -38,6 +38,7 @@ package struct RotationMachine: Sendable, Hashable {
         case end(Ending)
     }
 
+    /// What came of a step.
     package enum Event: Sendable, Hashable {
         case begin
         case saw(Sight)
@@ -69,6 +70,7 @@ package struct RotationMachine: Sendable, Hashable {
         case failure(Failure)
     }
 
+    /// Why there is no new bundle.
     package enum Failure: Sendable, Hashable {
         /// The store looks restored or copied: its token is not spent.
         case suspicious
@@ -113,6 +115,7 @@ package struct RotationMachine: Sendable, Hashable {
         package init() {}
     }
 
+    /// What the journal holds, judged against the stored bundle.
     package enum Journal: Sendable, Hashable {
         case empty
         /// One generation ahead and paid with the stored token; or in the store already, with the metadata behind.

@@ -53,6 +53,8 @@ package actor TokenManager {
     }
 
     /// Every token of the vault that can be handed out as it is, from one reading of the store: for a service that keeps them.
+    ///
+    /// - Throws: vault errors; an account that is not fresh is left out.
     package func eachFresh(_ body: (HeldToken) -> Void) async throws(OAuthError) {
         let open = try await onVault { () async throws(VaultError) in try await vault.open() }
         let journaled = try await onVault { () throws(VaultError) in try open.journal.recorded() }
@@ -68,6 +70,8 @@ package actor TokenManager {
     }
 
     /// Puts tokens that wait in the journal into the store. Sends nothing.
+    ///
+    /// - Throws: vault errors; the tokens go on waiting then.
     package func commitPending(_ account: AccountRecord) async throws(OAuthError) {
         let flight = try await beginFlight(account.provider, account.accountKey)
         defer { extendLifetime(flight) }
@@ -134,6 +138,7 @@ package actor TokenManager {
     /// - Parameters:
     ///   - label: names a new account; a label of an account with another identity is refused.
     ///   - origin: the login is being moved here from there, and is not refreshed before `confirmMove`.
+    /// - Throws: `usage` for a label of another identity, before anything is stored; vault errors.
     package func adopt(
         _ login: consuming LoginResult, label: String?, movedFrom origin: MoveOrigin? = nil
     ) async throws(OAuthError) -> Adoption {
@@ -222,6 +227,7 @@ package actor TokenManager {
     /// between: the token that is revoked is the newest there is.
     ///
     /// - Returns: why the server did not accept the revocation; nil if it did or was not asked.
+    /// - Throws: vault errors; the account, or its record alone, is still here then.
     @discardableResult
     package func remove(_ account: AccountRecord, revokingAt client: OAuthClient? = nil) async throws(OAuthError) -> String? {
         let flight = try await beginFlight(account.provider, account.accountKey)

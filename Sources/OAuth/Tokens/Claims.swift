@@ -14,6 +14,7 @@ package enum Claims {
         }
     }
 
+    /// Nil also where there is no token.
     package static func decode(optional token: borrowing SecretBytes?) -> JSONValue? {
         switch token {
         case .some(let token): return decode(token)

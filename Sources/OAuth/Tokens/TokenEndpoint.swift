@@ -1,6 +1,6 @@
 package import Platform
 
-/// What a request to a token endpoint came to (design: rotation, step 5).
+/// What a request to a token endpoint came to (docs/rotation.md, step 5).
 package enum TokenOutcome: ~Copyable, Sendable {
     case granted(TokenResponse)
     /// The grant is dead for good.
@@ -29,6 +29,7 @@ package struct TokenEndpoint: Sendable {
     /// RFC 6749 section 4.1.3 with the verifier of RFC 7636 section 4.5.
     ///
     /// - Parameter state: of the authorization request, for servers that want it here as well.
+    /// - Throws: only for what is wrong here, before anything is sent; every answer and every silence is an outcome.
     package func exchange(
         code: borrowing SecretBytes, verifier: borrowing SecretBytes, redirectURI: String, state: String? = nil, client: OAuthClient
     ) async throws(OAuthError) -> TokenOutcome {
@@ -54,6 +55,7 @@ package struct TokenEndpoint: Sendable {
     /// RFC 6749 section 6; the scope is left out, so that it stays what was granted.
     ///
     /// - Parameter within: what is left of the flight.
+    /// - Throws: as `exchange`.
     package func refresh(
         _ refreshToken: borrowing SecretBytes, client: OAuthClient, within: Duration = .seconds(30)
     ) async throws(OAuthError) -> TokenOutcome {
@@ -138,6 +140,7 @@ package struct TokenEndpoint: Sendable {
 package struct ServerProblem: Sendable, Equatable, CustomStringConvertible {
     /// Lower case.
     package let code: String?
+    /// In the server's words; `description` makes them safe to show.
     package let message: String?
 
     /// Looks where servers put it: error.code, error, code, detail. Nil if the body says nothing.

@@ -5,9 +5,11 @@ package struct TokenResponse: ~Copyable, Sendable {
     package let accessToken: SecretBytes
     /// Nil when the answer has none: the old one stays valid (recovery rule R8).
     package let refreshToken: SecretBytes?
+    /// A signed JWT, of which only the claims are read.
     package let idToken: SecretBytes?
     /// Seconds, as the server said them; nil when it did not.
     package let expiresIn: Int?
+    /// What was granted; nil when the answer does not say, and it is what was asked for (RFC 6749 section 5.1).
     package let scopes: [String]?
     /// Seconds until the login itself ends, whatever is refreshed; nil when the server does not say.
     package let loginExpiresIn: Int?
@@ -28,11 +30,15 @@ package struct TokenResponse: ~Copyable, Sendable {
         owner = nil
     }
 
+    /// Why a body is no token answer. Nothing of it is in the reason.
     package struct Malformed: Error, Sendable {
         package let reason: String
     }
 
     /// Reads the body of a 2xx answer. Unknown members are ignored; a member of the wrong type is not guessed at.
+    ///
+    /// - Throws: `Malformed` for no JSON object, no access token, one that is empty, longer than 48 KiB or not printable ASCII, and
+    ///   a `token_type` other than Bearer.
     package init(_ body: consuming SecretBytes) throws(Malformed) {
         let document = try TokenResponse.read(body)
         guard document.isObject(document.root) else { throw Malformed(reason: "the answer is no JSON object") }

@@ -2,11 +2,12 @@ import COpenSSL
 
 /// ChaCha20-Poly1305 (RFC 8439) without associated data, as age uses it.
 package enum ChaCha20Poly1305 {
+    /// Bytes, as the two that follow (RFC 8439 section 2.8).
     package static let keySize = 32
     package static let nonceSize = 12
     package static let tagSize = 16
 
-    /// Ciphertext and tag appended to `output`.
+    /// Ciphertext and tag appended to `output`. A key or nonce of another length is a programming error.
     package static func seal(_ plaintext: Span<UInt8>, key: borrowing SecretBytes, nonce: [UInt8], into output: inout [UInt8]) {
         precondition(key.count == keySize && nonce.count == nonceSize)
         var sealed = [UInt8](repeating: 0, count: plaintext.count + tagSize)

@@ -2,8 +2,10 @@ import COpenSSL
 
 /// SHA-256 (FIPS 180-4).
 package enum SHA256 {
+    /// Bytes of a digest.
     package static let size = 32
 
+    /// The digest, 32 bytes.
     package static func hash(_ bytes: Span<UInt8>) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: size)
         let ok = unsafe bytes.withUnsafeBufferPointer { input in
@@ -18,6 +20,7 @@ package enum SHA256 {
 
 /// HMAC-SHA256 (RFC 2104).
 package enum HMACSHA256 {
+    /// The tag, 32 bytes, under a key of any length.
     package static func authenticate(_ message: Span<UInt8>, key: Span<UInt8>) -> [UInt8] {
         var tag = [UInt8](repeating: 0, count: SHA256.size)
         let done = unsafe key.withUnsafeBytes { key in
@@ -34,6 +37,7 @@ package enum HMACSHA256 {
         return tag
     }
 
+    /// The same under a key in protected memory.
     package static func authenticate(_ message: Span<UInt8>, key: borrowing SecretBytes) -> [UInt8] {
         key.withBytes { authenticate(message, key: $0) }
     }
@@ -49,6 +53,7 @@ package enum HMACSHA256 {
 
 /// HKDF-SHA256 (RFC 5869) for outputs of at most 32 bytes, which is all that age and the vault need.
 package enum HKDFSHA256 {
+    /// 32 bytes of key material for the purpose `info`; an empty salt counts as 32 zero bytes (RFC 5869 section 2.2).
     package static func derive(secret: Span<UInt8>, salt: Span<UInt8>, info: String) -> SecretBytes {
         let zeroes = [UInt8](repeating: 0, count: SHA256.size)
         let pseudorandom =
@@ -58,6 +63,7 @@ package enum HKDFSHA256 {
         return pseudorandom.withBytes { HMACSHA256.derive(block.span, key: $0) }
     }
 
+    /// The same of a secret in protected memory.
     package static func derive(secret: borrowing SecretBytes, salt: Span<UInt8>, info: String) -> SecretBytes {
         secret.withBytes { derive(secret: $0, salt: salt, info: info) }
     }

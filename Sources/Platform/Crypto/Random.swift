@@ -16,17 +16,17 @@ package enum Random {
         }
     }
 
-    /// A random version 4 UUID (RFC 9562), in lower case.
-    /// A number from 0 up to the bound, for spreading things in time. A bound of 0 gives 0.
+    /// A number from 0 up to the bound (not the bound itself), for spreading things in time. A bound of 0 gives 0.
     package static func number(below bound: UInt64) -> UInt64 {
         bound == 0 ? 0 : bytes(8).reduce(0) { $0 << 8 | UInt64($1) } % bound
     }
 
+    /// A random version 4 UUID (RFC 9562), in lower case.
     package static func uuid() -> String {
         uuid(from: bytes(16))
     }
 
-    /// The same from the first 16 of given bytes.
+    /// The same from the first 16 of given bytes, of which there must be so many.
     package static func uuid(from source: [UInt8]) -> String {
         var bytes = Array(source.prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x40

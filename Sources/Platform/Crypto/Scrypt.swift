@@ -2,7 +2,8 @@ import COpenSSL
 
 /// scrypt (RFC 7914) with age's fixed block size 8 and parallelism 1.
 package enum Scrypt {
-    /// A 32-byte key from a passphrase; needs 2^workFactor KiB of memory and blocks the calling thread meanwhile.
+    /// A 32-byte key from a passphrase; needs 2^workFactor KiB of memory (`workFactor` is log2(N), 1 to 24) and blocks the calling
+    /// thread meanwhile.
     /// Nil when the memory is not to be had.
     package static func derive(passphrase: borrowing SecretBytes, salt: Span<UInt8>, workFactor: Int) -> SecretBytes? {
         precondition((1...24).contains(workFactor))

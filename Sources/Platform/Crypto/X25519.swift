@@ -2,6 +2,7 @@ import COpenSSL
 
 /// X25519 key agreement (RFC 7748).
 package enum X25519 {
+    /// Bytes of a private key, a public key and a shared secret.
     package static let size = 32
     /// The public key that belongs to a private one of 32 bytes.
     package static func publicKey(of privateKey: Span<UInt8>) -> [UInt8] {

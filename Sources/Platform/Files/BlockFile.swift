@@ -5,11 +5,14 @@ import Glibc
 /// Space is taken by writing zeros (posix_fallocate promises nothing on copy-on-write file systems), so that a later
 /// overwrite needs no new space and only one fdatasync.
 package struct BlockFile: ~Copyable {
+    /// Bytes of a block.
     package static let blockSize = 4096
     private let descriptor: Descriptor
     private let path: String
 
     /// Opens the file, making it with `size` bytes of zeros, synced, if it is shorter.
+    ///
+    /// - Throws: `system`: EFBIG where files may not be so large (ulimit -f), ENOSPC on a full disk. Nothing that was in it is lost.
     package static func open(_ name: String, in directory: PrivateDirectory, size: Int) throws(FileError) -> BlockFile {
         let path = directory.file(name)
         // A limit holds for overwriting too: found out now, and not in the middle of a later block.
@@ -29,6 +32,8 @@ package struct BlockFile: ~Copyable {
     }
 
     /// Nil when there is no such file.
+    ///
+    /// - Throws: `unsafe` for a link, another owner or an open mode; `notRegular`, `system`.
     package static func open(existing name: String, in directory: PrivateDirectory) throws(FileError) -> BlockFile? {
         guard try directory.exists(name) else { return nil }
         return BlockFile(descriptor: try directory.openChecked(name, O_RDWR, .ours), path: directory.file(name))
@@ -39,13 +44,17 @@ package struct BlockFile: ~Copyable {
         self.path = path
     }
 
+    /// Bytes of the file as it is now.
     package var size: Int { get throws(FileError) { Int(try descriptor.status(path).st_size) } }
 
+    /// Bytes from `offset` on in protected memory; fewer than `count` at the end of the file.
     package func read(count: Int, at offset: Int) throws(FileError) -> SecretBytes {
         try descriptor.read(count: count, at: offset, path)
     }
 
     /// Overwrites and, if `durable`, waits until the bytes are on the disk.
+    ///
+    /// - Throws: `system`; what then stands there is the old, the new, or a part of it.
     package func write(_ bytes: Span<UInt8>, at offset: Int, durable: Bool) throws(FileError) {
         try descriptor.writeAll(bytes, at: offset, path)
         if durable { try descriptor.synchronizeData(path) }

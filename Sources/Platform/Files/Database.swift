@@ -3,12 +3,14 @@ import CSQLite
 /// An SQLite database of ours, opened at first use (loading SQLite costs what `token` should not pay). Calls block; one thread
 /// at a time.
 @safe package final class Database {
+    /// One column of a row, or one parameter of a statement.
     package enum Value: Sendable, Equatable {
         case null
         case integer(Int64)
         case real(Double)
         case text(String)
 
+        /// Nil for every other kind, as `text` is.
         package var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
         package var text: String? { if case .text(let value) = self { value } else { nil } }
         /// Also of a whole number: SQLite keeps 37.0 as it likes.
@@ -20,6 +22,7 @@ import CSQLite
             }
         }
 
+        /// Nil becomes NULL.
         package static func optional(_ value: Double?) -> Value { value.map(Value.real) ?? .null }
         package static func optional(_ value: String?) -> Value { value.map(Value.text) ?? .null }
         package static func optional(_ value: Int64?) -> Value { value.map(Value.integer) ?? .null }
@@ -52,7 +55,9 @@ import CSQLite
 
     deinit { unsafe csqlite_close(handle) }
 
-    /// Runs one statement and gives back its rows.
+    /// Runs one statement, `values` in the places of its question marks, and gives back its rows.
+    ///
+    /// - Throws: `system(EIO)` with SQLite's own words.
     @discardableResult
     package func run(_ statement: String, _ values: [Value] = []) throws(FileError) -> [[Value]] {
         var reason = csqlite_reason()
@@ -77,7 +82,9 @@ import CSQLite
         }
     }
 
-    /// Everything of the body, or nothing of it.
+    /// Everything of the body, or nothing of it; waits up to 5 s for who writes already.
+    ///
+    /// - Throws: what the body throws, and `system`.
     package func transaction(_ body: () throws(FileError) -> Void) throws(FileError) {
         try run("BEGIN IMMEDIATE")
         do throws(FileError) { try body() } catch {

@@ -2,8 +2,10 @@ import Glibc
 
 /// An open file descriptor with one owner; closed when the owner goes.
 package struct Descriptor: ~Copyable, Sendable {
+    /// Lent for system calls; nobody but the owner closes it.
     package let raw: Int32
 
+    /// Takes over a descriptor that is open and nobody else's.
     package init(owning raw: Int32) { self.raw = raw }
 
     deinit { close(raw) }

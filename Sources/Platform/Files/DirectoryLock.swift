@@ -9,6 +9,7 @@ package struct DirectoryLock: ~Copyable, Sendable {
     /// Waits, without blocking a thread, until the directory is ours or `patience` is over; nil then.
     ///
     /// - Parameter stale: a directory that nobody has touched for so long was left by a crash, by the rules of whoever uses it.
+    /// - Throws: `system` where the directory cannot be made for another reason than that it is there.
     package static func acquire(
         _ path: String, stale: Duration, patience: Duration, time: TimeSource
     ) async throws(FileError) -> DirectoryLock? {

@@ -2,6 +2,7 @@ import Glibc
 
 /// A file or directory operation that failed: what, on which path, why.
 package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What a caller can act upon.
     package enum Kind: Sendable, Equatable {
         case notFound
         /// Somebody else owns it, others may write (or read) it, or it is a symbolic link: not to be trusted.
@@ -13,7 +14,9 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     package let kind: Kind
+    /// As the caller named it.
     package let path: String
+    /// One clause for people, without the path.
     package let reason: String
     /// The command that puts it right, where one does.
     package let repair: String?

@@ -3,11 +3,13 @@ import Glibc
 
 /// What a name leads to, without opening it and without following a symbolic link.
 package struct FileFacts: Sendable, Equatable {
+    /// What kind of thing it is; a link is not followed.
     package enum Kind: Sendable {
         case file, directory, link, socket, other
     }
 
     package let kind: Kind
+    /// The user's number.
     package let owner: UInt32
     /// The permission bits.
     package let mode: Int

@@ -4,6 +4,7 @@ import Glibc
 /// A lock between processes (and between tasks) on a file that is never removed: OFD locks, freed by the kernel when
 /// the holder dies, not dropped when some other descriptor of the file closes (as POSIX locks are).
 package struct FileLock: ~Copyable, Sendable {
+    /// Shared with other shared holders, or with nobody.
     package enum Mode: Int32, Sendable {
         case shared = 1
         case exclusive = 2

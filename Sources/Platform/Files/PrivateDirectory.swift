@@ -3,6 +3,7 @@ import Glibc
 
 /// A directory of ours, held open, through which every file in it is reached by name: no path can be swapped under us.
 package final class PrivateDirectory: Sendable {
+    /// Who may own a file or directory, and which permissions others may have.
     package enum Trust: Sendable {
         /// Ours, and nobody else may even list it (0700).
         case ours
@@ -31,6 +32,7 @@ package final class PrivateDirectory: Sendable {
         }
     }
 
+    /// As it was opened.
     package let path: String
     private let descriptor: Descriptor
 
@@ -72,11 +74,14 @@ package final class PrivateDirectory: Sendable {
         }
     }
 
-    /// A sub-directory with the same trust as ours.
+    /// A sub-directory that is ours alone (`Trust.ours`), whatever this one is trusted as.
+    ///
+    /// - Throws: as `open`.
     package func subdirectory(_ name: String, create: Bool = false) throws(FileError) -> PrivateDirectory {
         try PrivateDirectory.open(path + "/" + name, create: create)
     }
 
+    /// The path of an entry, for messages and for programs that want one.
     package func file(_ name: String) -> String { path + "/" + name }
 
     /// The whole file in protected memory, after the same checks as for the directory.
@@ -120,6 +125,8 @@ package final class PrivateDirectory: Sendable {
     ///
     /// - Parameter isDurable: false for what can be asked for again: the replacement is as atomic, and a crash of the whole
     ///   machine may lose the file.
+    /// - Throws: `unsafe` for a target that is no regular file; `system`: the old content is still there, unless only the sync of
+    ///   the directory failed.
     package func replace(_ name: String, with contents: Span<UInt8>, isDurable: Bool = true) throws(FileError) {
         if let kind = try existingKind(name), kind != S_IFREG {
             throw FileError(.unsafe, file(name), kind == S_IFLNK ? "is a symbolic link; refusing to replace it" : "is no regular file")
@@ -143,18 +150,23 @@ package final class PrivateDirectory: Sendable {
         if isDurable { try descriptor.synchronize(path) }
     }
 
-    /// Makes the file only if there is none of that name yet; durable like `replace`.
+    /// Makes the file only if there is none of that name yet; durable like `replace`. Two who do it at once need a lock.
+    ///
+    /// - Throws: `system(EEXIST)`, and what `replace` throws.
     package func create(_ name: String, with contents: Span<UInt8>) throws(FileError) {
         guard try existingKind(name) == nil else { throw FileError(.system(EEXIST), file(name), "exists already") }
         try replace(name, with: contents)
     }
 
     /// Gives a file that is on the disk already another name, durably; what had that name is gone.
+    ///
+    /// - Throws: `notFound`, `system`.
     package func rename(_ name: String, to other: String) throws(FileError) {
         guard unsafe renameat(descriptor.raw, name, descriptor.raw, other) == 0 else { throw FileError.last("rename", file(name)) }
         try descriptor.synchronize(path)
     }
 
+    /// Whether there is anything of that name, also a link that leads nowhere.
     package func exists(_ name: String) throws(FileError) -> Bool { try existingKind(name) != nil }
 
     /// Whether a socket of that name is there.
@@ -175,7 +187,9 @@ package final class PrivateDirectory: Sendable {
         return true
     }
 
-    /// Removes the file; one that is not there is no error.
+    /// Removes the file; one that is not there is no error. Not synced.
+    ///
+    /// - Throws: `system`.
     package func remove(_ name: String) throws(FileError) {
         guard unsafe unlinkat(descriptor.raw, name, 0) == 0 || errno == ENOENT else { throw FileError.last("unlink", file(name)) }
     }
@@ -204,6 +218,8 @@ package final class PrivateDirectory: Sendable {
     }
 
     /// Removes what a crash left of our own unfinished replacements. Call it under the lock that guards the files.
+    ///
+    /// - Returns: how many there were.
     @discardableResult
     package func sweepTemporaries(of name: String) throws(FileError) -> Int {
         var swept = 0
@@ -220,6 +236,7 @@ package final class PrivateDirectory: Sendable {
     /// The f_type of the file system that holds the directory (statfs(2)).
     package var filesystemMagic: Int64 { clinux_filesystem_magic(descriptor.raw) }
 
+    /// How the names of unfinished replacements begin.
     package static let temporaryPrefix = ".tmp-"
 
     private func existingKind(_ name: String) throws(FileError) -> mode_t? {

@@ -16,6 +16,7 @@ package enum PublicFile {
 
 /// A file that a person names on the command line: anywhere, under rules of their own.
 package enum PersonsFile {
+    /// Absolute; nil where it was removed or cannot be seen.
     package static var currentDirectory: String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         guard unsafe getcwd(&buffer, buffer.count) != nil else { return nil }

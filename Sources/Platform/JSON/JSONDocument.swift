@@ -11,12 +11,16 @@ package struct JSONDocument: ~Copyable {
         fileprivate let index: Int
     }
 
+    /// Reads a strict JSON text (`JSONTree`) of at most 32 levels.
+    ///
+    /// - Throws: `JSONError` with the place; its words hold no value, at most a member's name.
     package init(_ text: consuming SecretBytes) throws(JSONError) {
         let tree = try text.withBytes { (span) throws(JSONError) in try JSONTree(span) }
         self.text = text
         self.tree = tree
     }
 
+    /// The value that the text is.
     package var root: Node { Node(index: 0) }
 
     /// The member of that name, nil if the node is no object or has none.
@@ -76,6 +80,7 @@ package struct JSONDocument: ~Copyable {
         return node
     }
 
+    /// Names and values in the order of the text; none if the node is no object.
     package borrowing func members(of node: Node) -> [(name: String, value: Node)] {
         guard tree.nodes[node.index].kind == .object else { return [] }
         let children = tree.children(of: node.index)
@@ -84,6 +89,7 @@ package struct JSONDocument: ~Copyable {
         }
     }
 
+    /// In the order of the text; none if the node is no array.
     package borrowing func elements(of node: Node) -> [Node] {
         guard tree.nodes[node.index].kind == .array else { return [] }
         return tree.children(of: node.index).map { Node(index: $0) }

@@ -7,7 +7,9 @@ package enum JSONValue: Sendable, Equatable {
     case array([JSONValue])
     case object(JSONObject)
 
-    /// Reads a strict JSON text.
+    /// Reads a strict JSON text (RFC 8259; no duplicate names, at most 32 levels).
+    ///
+    /// - Throws: `JSONError` with line and column.
     package init(parsing text: Span<UInt8>) throws(JSONError) {
         self.init(try JSONTree(text), 0, text)
     }
@@ -17,6 +19,7 @@ package enum JSONValue: Sendable, Equatable {
         try self.init(parsing: bytes.span)
     }
 
+    /// Nil for every other kind, as the four that follow.
     package var string: String? { if case .string(let value) = self { value } else { nil } }
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var number: JSONNumber? { if case .number(let value) = self { value } else { nil } }
@@ -40,6 +43,7 @@ package struct JSONObject: Sendable, Equatable {
 
     package init() {}
 
+    /// Setting nil removes the member; a new name stands last.
     package subscript(_ name: String) -> JSONValue? {
         get { members.first { $0.name == name }?.value }
         set {
@@ -58,6 +62,7 @@ package struct JSONObject: Sendable, Equatable {
 
     package var names: [String] { members.map(\.name) }
 
+    /// The same members, in whatever order.
     package static func == (a: JSONObject, b: JSONObject) -> Bool {
         a.members.count == b.members.count && a.members.allSatisfy { b[$0.name] == $0.value }
     }
@@ -65,8 +70,10 @@ package struct JSONObject: Sendable, Equatable {
 
 /// A number as it was written, so that a rewrite changes nothing.
 package struct JSONNumber: Sendable, Equatable {
+    /// As it is written (RFC 8259 section 6).
     package let literal: String
 
+    /// The literal is not checked.
     package init(literal: String) { self.literal = literal }
     package init(_ value: Int) { literal = String(value) }
     /// Nil for infinities and NaN, which JSON cannot say.
@@ -75,6 +82,7 @@ package struct JSONNumber: Sendable, Equatable {
         literal = value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
     }
 
+    /// The nearest one; nil for a literal that is no number.
     package var double: Double? { Double(literal) }
     /// The value if it is a whole number that fits, also when written as 3.0 or 3e2.
     package var integer: Int? { Int(literal) ?? double.flatMap { Int(exactly: $0) } }

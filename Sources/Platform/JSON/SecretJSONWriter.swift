@@ -3,11 +3,13 @@ package struct SecretJSONWriter: ~Copyable {
     private var buffer: SecretBuffer
     private var needsComma = false
 
+    /// - Parameter capacity: bytes to begin with; growing wipes what was outgrown.
     package init(capacity: Int = 4096) {
         buffer = SecretBuffer(capacity: capacity)
         buffer.append(UInt8(ascii: "{"))
     }
 
+    /// A member that is no secret. The caller sees to it that no name comes twice.
     package mutating func member(_ name: String, _ value: JSONValue) {
         begin(name)
         buffer.append(value.compact)
@@ -54,11 +56,13 @@ package struct SecretJSONWriter: ~Copyable {
         JSONString.encode(secret, into: &buffer)
     }
 
+    /// Closes the array; members may follow.
     package mutating func endArray() {
         buffer.append(UInt8(ascii: "]"))
         needsComma = true
     }
 
+    /// The whole object as UTF-8.
     package consuming func finish() -> SecretBytes {
         buffer.append(UInt8(ascii: "}"))
         return buffer.finish()

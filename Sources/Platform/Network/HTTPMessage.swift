@@ -1,21 +1,26 @@
 /// One request of ours. Secrets stand in protected memory until libcurl takes them.
 package struct HTTPRequest: ~Copyable, Sendable {
+    /// The two that OAuth and the usage endpoints need.
     package enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
     }
 
     package let method: Method
+    /// Absolute, http or https; checked when it is sent (`WebAddress`).
     package let url: String
+    /// Besides those that follow and our own; a control character in one refuses the request.
     package var headers: [(name: String, value: String)] = []
     /// Sent as `Authorization: Bearer …` (RFC 6750 section 2.1).
     package var bearer: SecretBytes?
     /// Sent as `Cookie: …` (RFC 6265 section 5.4): name, equals sign and value.
     package var cookie: SecretBytes?
+    /// Nil sends none; a POST without one has length 0.
     package var body: SecretBytes?
     package var contentType: String?
+    /// Of the whole request, from asking for the address to the last byte; connecting has 10 s of it at most.
     package var deadline: Duration
-    /// A longer answer is cut off and counts as no answer.
+    /// Bytes. A longer answer is cut off and counts as no answer.
     package var bodyLimit = 64 << 10
     /// An answer that has come is read although the deadline is over, because this process was stopped for longer: for what must
     /// not be lost, at the price of a deadline that is up to a second late.
@@ -33,6 +38,7 @@ package struct HTTPResponse: ~Copyable, Sendable {
     package let status: Int
     /// Names in lower case.
     package let headers: [(name: String, value: String)]
+    /// Whole, and at most the request's `bodyLimit`.
     package let body: SecretBytes
 
     package init(status: Int, headers: [(name: String, value: String)], body: consuming SecretBytes) {
@@ -41,6 +47,7 @@ package struct HTTPResponse: ~Copyable, Sendable {
         self.body = body
     }
 
+    /// The last value of that name, which is given in lower case; nil if there is none.
     package func header(_ name: String) -> String? { headers.last { $0.name == name }?.value }
 
     /// Whether the body is a web page: what a proxy, a captive portal or a challenge page answers instead of an API.
@@ -57,6 +64,7 @@ package struct HTTPResponse: ~Copyable, Sendable {
 
 /// A request without a whole answer. The question that matters is whether the server can have seen it.
 package struct HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// How far it came: the name, the connection, TLS, the time, an answer that is cut or too large; or it could not be made.
     package enum Kind: Sendable, Equatable {
         case resolve, connect, tls, timeout, cut, tooLarge, configuration
     }
@@ -65,6 +73,7 @@ package struct HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible 
     /// False only when libcurl never handed the request to an established connection: then it is safe to try again.
     package let mayHaveBeenSent: Bool
     package let host: String
+    /// libcurl's words, made safe to show.
     package let reason: String
 
     package init(kind: Kind, mayHaveBeenSent: Bool, host: String, reason: String) {
@@ -79,5 +88,8 @@ package struct HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// Sends requests; `HTTPTransport` is the one that ships.
 package protocol HTTPSending: Sendable {
+    /// Sends once and never again.
+    ///
+    /// - Throws: where there is no whole answer; `mayHaveBeenSent` says whether the server can have seen the request.
     func send(_ request: consuming HTTPRequest) async throws(HTTPFailure) -> HTTPResponse
 }

@@ -2,13 +2,16 @@ import CCurl
 import Glibc
 
 /// HTTP over libcurl: a new connection for every request, no redirect followed, nothing ever sent twice, TLS always
-/// verified, proxies honoured except for loopback. libcurl is opened at the first request.
+/// verified, proxies honoured except for loopback. libcurl is opened at the first request; where it is not installed, every request
+/// fails with `configuration`. Each request blocks a thread of its own.
 package struct HTTPTransport: HTTPSending {
+    /// What config.json and the environment say of requests.
     package struct Settings: Sendable {
         /// Overrides HTTPS_PROXY and its kin, which libcurl reads by itself.
         package var proxy: String?
         /// PEM files used instead of the system's authorities (network.caFile and SSL_CERT_FILE together).
         package var authorityFiles: [String] = []
+        /// `ai-usage-agent/VERSION`.
         package var userAgent: String
 
         package init(userAgent: String) { self.userAgent = userAgent }

@@ -20,6 +20,7 @@ package final class OutgoingMessage: Sendable {
     /// Nobody else has this part: it does not wait for the rest of its block.
     deinit { block.bytes.wipe(unshared: range) }
 
+    /// Bytes.
     package var count: Int { range.count }
     package func withBytes<R>(_ body: (Span<UInt8>) -> R) -> R { block.bytes.withBytes { body($0.extracting(range)) } }
 }

@@ -16,7 +16,9 @@ package protocol MessageHandling: AnyObject, Sendable {
 /// slow, silent or talks too much takes anything from the others: each has a buffer only while it has half a message, and
 /// the one that has been quiet for longest makes room where there are too many.
 package final class MessageServer: Sendable {
+    /// What callers may take. The values are the agent's.
     package struct Limits: Sendable {
+        /// Callers at a time; beyond them the one that has been quiet for longest goes.
         package var connections = 1100
         /// Bytes of one message.
         package var message = 64 << 10
@@ -29,13 +31,16 @@ package final class MessageServer: Sendable {
 
     /// Names one connection for as long as the server lives.
     package struct Caller: Sendable, Hashable {
+        /// Never given twice.
         package let number: UInt64
         package let descriptor: Int32
+        /// Who it was when it connected (SO_PEERCRED).
         package let process: Int32
         package let user: UInt32
         package var peer: Peer { Peer(user: user, process: process) }
     }
 
+    /// What becomes of a message.
     package enum Reaction: Sendable {
         case answer(OutgoingMessage)
         /// `answer(_:_:isLast:)` follows.
@@ -77,6 +82,8 @@ package final class MessageServer: Sendable {
     }
 
     /// Serves until `stop`; the calling thread is the event thread.
+    ///
+    /// - Throws: `SocketError` where the kernel gives no epoll descriptor; nobody is served then.
     package func run(_ listener: borrowing UnixListener, _ handler: any MessageHandling) throws(SocketError) {
         var loop = try MessageLoop(self, listener.descriptor.raw, handler)
         while true {

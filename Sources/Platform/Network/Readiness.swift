@@ -18,12 +18,16 @@ package struct Readiness: ~Copyable {
 
     private static let most = 64
 
+    /// - Throws: `SocketError` where no descriptor is left.
     package init() throws(SocketError) {
         let raw = clinux_epoll()
         guard raw >= 0 else { throw SocketError.last("epoll_create1") }
         descriptor = Descriptor(owning: raw)
     }
 
+    /// Watches a descriptor from now on. It stays its owner's, who takes it off before closing it.
+    ///
+    /// - Throws: `SocketError` for one that cannot be watched or is watched already.
     package func add(_ watched: Int32, reading: Bool = true, writing: Bool = false) throws(SocketError) {
         guard clinux_epoll_watch(descriptor.raw, watched, reading, writing, true) == 0 else { throw SocketError.last("epoll_ctl") }
     }
@@ -48,6 +52,7 @@ package struct Readiness: ~Copyable {
         return Int(max(0, count))
     }
 
+    /// One event of the last `wait`.
     package func event(_ index: Int) -> Event {
         let event = ready[index]
         return Event(descriptor: event.descriptor, isReadable: event.reading, isWritable: event.writing, isGone: event.gone)

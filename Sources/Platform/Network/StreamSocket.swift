@@ -3,7 +3,9 @@ import Glibc
 
 /// A socket operation that failed, with libc's reason.
 package struct SocketError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The system call.
     package let operation: String
+    /// libc's errno.
     package let code: Int32
 
     static func last(_ operation: String) -> SocketError { SocketError(operation: operation, code: errno) }
@@ -19,15 +21,20 @@ package struct SocketError: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// A listening TCP socket on one loopback address. Never another interface, never SO_REUSEADDR (RFC 8252 appendix B.5).
 package struct LoopbackSocket: ~Copyable, Sendable {
+    /// 127.0.0.1 and ::1.
     package enum Family: Sendable, CaseIterable {
         case v4, v6
     }
 
     package let descriptor: Descriptor
+    /// The one that was asked for, or that the kernel chose.
     package let port: Int
     package let family: Family
 
+    /// Binds and listens, non-blocking and closed on exec.
+    ///
     /// - Parameter port: 0 lets the kernel choose.
+    /// - Throws: `SocketError`; `isAddressInUse` and `isFamilyMissing` tell what is worth trying next.
     package static func bind(_ family: Family, port: Int) throws(SocketError) -> LoopbackSocket {
         let domain = family == .v4 ? AF_INET : AF_INET6
         let raw = socket(domain, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
@@ -93,12 +100,14 @@ package struct StreamSocket: ~Copyable, Sendable {
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
+    /// What one reading gave.
     package enum Received: Sendable, Equatable {
         case bytes([UInt8])
         case nothingYet
         case ended
     }
 
+    /// What has come, without waiting; a connection that broke counts as ended.
     package borrowing func receive(_ limit: Int = 4096) -> Received {
         var buffer = [UInt8](repeating: 0, count: limit)
         let got = unsafe recv(descriptor.raw, &buffer, limit, 0)
@@ -124,11 +133,13 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ = unsafe setsockopt(descriptor.raw, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
+    /// Tells the peer that no more follows; what it sends is still received.
     package borrowing func finishSending() { shutdown(descriptor.raw, Int32(SHUT_WR)) }
 }
 
 /// poll(2) over descriptors that the caller owns.
 package enum Poller {
+    /// What to wait for: something to read, or room to write.
     package struct Interest: Sendable {
         package let descriptor: Int32
         package let writing: Bool

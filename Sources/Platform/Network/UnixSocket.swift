@@ -11,6 +11,7 @@ package struct Peer: Sendable, Equatable {
 
     package init(user: UInt32, process: Int32) { (self.user, self.process) = (user, process) }
 
+    /// By the effective user, as files are.
     package var isThisUser: Bool { user == Peer.ownUser }
     package static var ownUser: UInt32 { geteuid() }
 
@@ -84,6 +85,7 @@ package struct UnixListener: ~Copyable, Sendable {
         if isInPlace { try? directory.remove(name) }
     }
 
+    /// What one try gave.
     package enum Accepted: ~Copyable {
         case connection(StreamSocket)
         case none
@@ -107,6 +109,8 @@ package struct UnixListener: ~Copyable, Sendable {
 
 extension StreamSocket {
     /// Connects to a Unix socket whose path may be at most 107 bytes long.
+    ///
+    /// - Throws: `SocketError`; `isNobodyThere` where nobody listens.
     package static func connect(unix path: String) throws(SocketError) -> StreamSocket {
         let raw = unsafe clinux_unix_connect(path)
         guard raw >= 0 else { throw SocketError.last("connect") }
@@ -134,6 +138,7 @@ extension StreamSocket {
         return true
     }
 
+    /// What one reading gave.
     package enum Arrived: Sendable, Equatable {
         case bytes(Int)
         case nothingYet

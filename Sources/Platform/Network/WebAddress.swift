@@ -3,6 +3,7 @@ package struct WebAddress: Sendable, Hashable, CustomStringConvertible {
     package let isSecure: Bool
     /// Lower case; an IPv6 address keeps its brackets.
     package let host: String
+    /// 443 or 80 where the text names none.
     package let port: Int
     /// Begins with "/"; empty becomes "/".
     package let path: String
@@ -63,6 +64,7 @@ package struct WebAddress: Sendable, Hashable, CustomStringConvertible {
         return (isSecure ? "https://" : "http://") + host + (port == standard ? "" : ":\(port)")
     }
 
+    /// Whether the host means this machine: `localhost`, 127.0.0.1 or ::1.
     package var isLoopback: Bool { HTTPTransport.isLoopback(host: host) }
 
     /// Tokens travel over TLS or stay on this machine.

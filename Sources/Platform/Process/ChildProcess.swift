@@ -3,8 +3,10 @@ import Glibc
 
 /// Another program, started by argument vector and never through a shell.
 package enum ChildProcess {
+    /// A program that could not be started, took too long, wrote too much, or ended with something else than 0.
     package struct Failure: Error, Sendable, CustomStringConvertible {
         package let program: String
+        /// One clause for people; nothing of its output.
         package let reason: String
         package var description: String { "\(program): \(reason)" }
     }
@@ -14,6 +16,7 @@ package enum ChildProcess {
     /// - Parameters:
     ///   - limit: more output than this many bytes is a failure.
     ///   - patience: the child is killed when it takes longer.
+    /// - Throws: `Failure` for all but an exit code of 0.
     package static func output(
         of arguments: [String], environment: [String: String], limit: Int = 65536, patience: Duration = .seconds(120)
     ) async throws(Failure) -> SecretBytes {
@@ -22,6 +25,8 @@ package enum ChildProcess {
     }
 
     /// Starts the program in a session of its own with its streams on /dev/null and does not wait for it.
+    ///
+    /// - Throws: `Failure` only where it cannot be started.
     package static func start(_ arguments: [String], environment: [String: String]) throws(Failure) {
         let pid = try spawn(arguments, environment, output: -1, error: -1, ownSession: true)
         // Reap it when it ends, without holding anybody up.

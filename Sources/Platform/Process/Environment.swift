@@ -17,6 +17,7 @@ package struct ProcessEnvironment: Sendable {
         self.tokens = tokens
     }
 
+    /// What the process was started with; variables that hold a token go to protected memory.
     package static func current() -> ProcessEnvironment {
         var variables: [String: String] = [:]
         var tokens: [String: Token] = [:]
@@ -65,6 +66,7 @@ package struct ProcessEnvironment: Sendable {
         return token.secret.duplicate()
     }
 
+    /// Whether any variable holds a provider's token.
     package var hasTokens: Bool { !tokens.isEmpty }
 
     /// The variable's value; nil where it is unset or empty.
@@ -73,6 +75,7 @@ package struct ProcessEnvironment: Sendable {
         return value
     }
 
+    /// Every variable but those that hold a token.
     package var all: [String: String] { variables }
 
     /// The directory of the running program, from /proc/self/exe and never from PATH.

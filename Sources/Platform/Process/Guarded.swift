@@ -8,6 +8,7 @@ package final class Guarded<Value: Sendable>: Sendable {
 
     package init(_ value: Value) { mutex = Mutex(value) }
 
+    /// Looks and changes; the body must not wait and must not come back here.
     @inlinable package func withLock<R>(_ body: (inout Value) -> R) -> R {
         mutex.withLock { value in
             var copy = value

@@ -3,6 +3,7 @@ import Glibc
 
 /// A program of ours that is asked on its standard input and answers line by line, and that is killed when it is silent.
 package enum HelperProcess {
+    /// How the conversation ended.
     package enum End: Sendable, Equatable {
         /// As many lines as were expected.
         case complete
@@ -11,6 +12,7 @@ package enum HelperProcess {
         case failed(String)
     }
 
+    /// What the program wrote, and how it ended.
     package struct Answer: Sendable {
         /// Each taken once.
         package let lines: [SecretBox]
@@ -19,6 +21,7 @@ package enum HelperProcess {
 
     /// A program that says in its first line that it runs: its own start, which is slow on a busy machine, is no silence.
     package struct Greeting: Sendable {
+        /// Without its end.
         package let line: String
         /// How long to wait for it.
         package let patience: Duration
@@ -26,6 +29,8 @@ package enum HelperProcess {
         package init(_ line: String, patience: Duration) { (self.line, self.patience) = (line, patience) }
     }
 
+    /// Starts the program, gives it `input` as its whole standard input, and kills it when it has answered or been silent.
+    ///
     /// - Parameters:
     ///   - patience: how long to wait for each next line.
     ///   - greeting: a first line that is no answer; another one in its place is an answer.

@@ -65,7 +65,7 @@ package enum ProcessHardening {
 /// Signals that must not cut a rotation in half.
 package enum Interrupts {
     /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process with 128 + signal and the terminal's echo restored, but wait for the
-    /// end of a `deferred` section first.
+    /// end of the sections that `begin` opened first.
     package static func install() {
         // The text is read by the handler for the whole life of the process, so it is never freed.
         let notice = unsafe strdup("\nfinishing the token rotation first (at most 30 s)\n")!
@@ -77,5 +77,6 @@ package enum Interrupts {
 
     /// Opens a section that a signal does not cut short; it acts when the last open section ends.
     package static func begin() { clinux_defer_interrupts() }
+    /// Closes a section; what came meanwhile acts when it was the last.
     package static func end() { clinux_allow_interrupts() }
 }

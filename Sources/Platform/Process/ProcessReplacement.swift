@@ -3,6 +3,7 @@ import Glibc
 
 /// This process's end as another program, with a secret in its environment.
 package enum ProcessReplacement {
+    /// Why this process goes on.
     package struct Failure: Error, Sendable {
         package let reason: String
         /// Not found at all, or found and not to be started.
@@ -17,6 +18,7 @@ package enum ProcessReplacement {
     /// - Parameters:
     ///   - arguments: the program, found in PATH where it has no slash, and what it is given.
     ///   - environment: the other variables.
+    /// - Returns: only where it failed.
     package static func run(
         _ arguments: [String], environment: [String: String], variable: String, secret: borrowing SecretBytes
     ) -> Failure {

@@ -2,6 +2,7 @@ import Glibc
 
 /// Programs that we start with secrets on their standard input.
 package enum TrustedProgram {
+    /// Whether there is anything of that name, trusted or not.
     package static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// A regular file that is executable, belongs to us or root, and that nobody else may write.

@@ -7,6 +7,7 @@ package final class SecretBox: Sendable {
 
     package init(_ secret: consuming SecretBytes?) { content = Mutex(secret) }
 
+    /// The secret; nil for everybody after the first.
     package func take() -> SecretBytes? {
         content.withLock { content in content.take() }
     }

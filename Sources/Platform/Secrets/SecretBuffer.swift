@@ -5,8 +5,10 @@ import COpenSSL
 /// Growth allocates new locked pages and wipes the old ones, so no half-built secret stays behind.
 package struct SecretBuffer: ~Copyable {
     private var storage: SecretBytes
+    /// Bytes so far.
     package private(set) var count = 0
 
+    /// - Parameter capacity: bytes to begin with.
     package init(capacity: Int = 4096) { storage = SecretBytes(zeroes: max(capacity, 64)) }
 
     package mutating func append(_ byte: UInt8) {
@@ -32,6 +34,7 @@ package struct SecretBuffer: ~Copyable {
 
     package mutating func append(_ secret: borrowing SecretBytes) { secret.withBytes { append($0) } }
 
+    /// UTF-8; only for text that is no secret.
     package mutating func append(_ text: String) {
         let bytes = Array(text.utf8)
         append(bytes.span)
@@ -43,6 +46,7 @@ package struct SecretBuffer: ~Copyable {
         append([UInt8](repeating: byte, count: missing).span)
     }
 
+    /// Lends the bytes so far for the time of the call.
     package borrowing func withBytes<R: ~Copyable, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
         let used = count
         return try storage.withBytes { bytes throws(E) in try body(bytes.extracting(first: used)) }

@@ -3,6 +3,7 @@ import Glibc
 
 /// The person's terminal, when there is one.
 package struct Terminal: Sendable {
+    /// The standard streams by their descriptors.
     package enum Stream: Int32, Sendable {
         case input = 0
         case output = 1
@@ -105,6 +106,7 @@ package struct Terminal: Sendable {
         return write(bytes.span, to: stream)
     }
 
+    /// The same for bytes, as of a secret that is printed from where it stands.
     @discardableResult
     package static func write(_ bytes: Span<UInt8>, to stream: Stream) -> Bool {
         var done = 0

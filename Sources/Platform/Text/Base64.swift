@@ -1,9 +1,11 @@
 /// Base64 (RFC 4648) in its two alphabets, without padding unless asked; decoding accepts canonical input only.
 package enum Base64 {
+    /// RFC 4648 section 4 and section 5.
     package enum Alphabet: Sendable {
         case standard, urlSafe
     }
 
+    /// Text in ordinary memory: only for what is no secret.
     package static func encode(_ bytes: Span<UInt8>, _ alphabet: Alphabet = .standard, padded: Bool = false) -> String {
         var text: [UInt8] = []
         encode(bytes, alphabet, padded: padded) { text.append($0) }
@@ -63,6 +65,7 @@ package enum Base64 {
         return bytes
     }
 
+    /// The same of a text.
     package static func decode(_ text: String, _ alphabet: Alphabet = .standard) -> [UInt8]? {
         let bytes = Array(text.utf8)
         return decode(bytes.span, alphabet)

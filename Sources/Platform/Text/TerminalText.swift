@@ -34,6 +34,7 @@ package enum TerminalText {
 
 /// UTF-8 validity of bytes that are not (yet) text.
 package enum UTF8Text {
+    /// RFC 3629: no surrogates, nothing overlong, nothing above U+10FFFF.
     package static func isValid(_ bytes: Span<UInt8>) -> Bool {
         (try? UTF8Span(validating: bytes)) != nil
     }

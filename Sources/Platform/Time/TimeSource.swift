@@ -6,6 +6,7 @@ package struct TimeSource: Sendable {
     package let now: @Sendable () -> Timestamp
     /// Time that never jumps and goes on while the machine sleeps (CLOCK_BOOTTIME); only differences mean anything.
     package let elapsed: @Sendable () -> Duration
+    /// Returns early where the task is cancelled.
     package let sleep: @Sendable (Duration) async -> Void
 
     package init(
@@ -17,6 +18,7 @@ package struct TimeSource: Sendable {
         self.sleep = sleep
     }
 
+    /// The clocks of the machine.
     package static let system = TimeSource(
         now: {
             var time = timespec()

@@ -2,6 +2,7 @@ import Glibc
 
 /// A moment of the wall clock in milliseconds since 1970, written as ISO 8601 in UTC.
 package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Since 1970, in UTC.
     package let milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
@@ -12,6 +13,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     package var seconds: Int { Timestamp.wholeSeconds(milliseconds) }
 
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
+    /// So many seconds later; cut to what can be held.
     package static func + (time: Timestamp, seconds: Int) -> Timestamp {
         Timestamp(milliseconds: sum(time.milliseconds, scaled(seconds)))
     }
@@ -100,6 +102,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// The same in UTC.
     package var utc: Parts { unsafe broken(gmtime_r) }
 
+    /// Month from 1, weekday from 0, which is Sunday.
     package struct Parts: Sendable, Equatable {
         package let year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, weekday: Int
     }
@@ -113,6 +116,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
             minute: Int(parts.tm_min), second: Int(parts.tm_sec), weekday: Int(parts.tm_wday))
     }
 
+    /// With zeros in front.
     package static func pad(_ number: Int, _ width: Int) -> String {
         let text = String(number)
         return String(repeating: "0", count: max(0, width - text.count)) + text

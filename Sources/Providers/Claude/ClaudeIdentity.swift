@@ -2,7 +2,7 @@ package import OAuth
 package import Platform
 
 /// Who a Claude account is: person and organization together, because one person has several and each has limits of its own
-/// (reference: claude.md section 1.7).
+/// (docs/providers.md, "claude").
 package struct ClaudeIdentity: IdentityReading {
     package init() {}
 

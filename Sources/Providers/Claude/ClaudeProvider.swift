@@ -5,7 +5,7 @@ package import Platform
 ///
 /// The provider reserves its OAuth client for its own programs, so no client id is shipped (docs/providers.md): a login needs
 /// one from the configuration. Tokens are opaque; whose they are is said by the token answer and the profile endpoint.
-/// Source: reference claude.md, sections 0 to 2; none of it is promised by Anthropic.
+/// The facts were read in public sources (docs/providers.md); none of them is promised by Anthropic.
 package struct ClaudeProvider: Provider {
     static let defaultAuthorization = "https://claude.ai/oauth/authorize"
     static let defaultServer = "https://platform.claude.com"
@@ -22,7 +22,7 @@ package struct ClaudeProvider: Provider {
 
     package var usageEndpoint: WebAddress? { endpoint("usage", ClaudeProvider.defaultAPI, "/api/oauth/usage") }
 
-    /// Measured by others: some 28 requests in an hour for each identity; a burst blocks for up to an hour (claude.md section 2.4).
+    /// Measured by others: some 28 requests in an hour for each identity; a burst blocks for up to an hour.
     package var pollingRule: PollingRule { PollingRule(floorSeconds: 180, refusalSeconds: 360) }
 
     /// A configured issuer (a gateway, a test server) stands for all three of the provider's hosts.

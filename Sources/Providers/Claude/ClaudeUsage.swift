@@ -1,6 +1,6 @@
 import Platform
 
-/// Reads the body of Claude's usage endpoint (reference: claude.md section 2.2): `limits` first, then the older flat members;
+/// Reads the body of Claude's usage endpoint (docs/usage.md, "Claude's answer"): `limits` first, then the older flat members;
 /// every field optional, null is not zero, unknown windows kept.
 enum ClaudeUsage {
     static func read(_ body: borrowing SecretBytes, retryAfter: Int?, now: Timestamp) -> UsageReading {

@@ -3,7 +3,7 @@ package import Platform
 import Vault
 
 /// Claude's web application, asked with the key of a person's session in it: the last way to a usage that no token shows
-/// (reference: claude.md section 2.5). Off unless `providers.claude.webSession` is true: the key can do everything that the
+/// (docs/providers.md, "A web session"). Off unless `providers.claude.webSession` is true: the key can do everything that the
 /// person can, and the site does not want programs.
 package struct ClaudeWeb: Sendable {
     private static let defaultOrganizations = "https://claude.ai/api/organizations"

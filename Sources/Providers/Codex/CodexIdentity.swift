@@ -2,8 +2,9 @@ package import OAuth
 package import Platform
 
 /// Who a Codex account is: user and workspace together, because one person has several workspaces and one workspace
-/// several members (reference: codex.md section 4).
+/// several members (docs/providers.md, "Identity").
 package struct CodexIdentity: IdentityReading {
+    /// The claim under which OpenAI's own claims stand.
     package static let namespace = "https://api.openai.com/auth"
     private static let profile = "https://api.openai.com/profile"
 

@@ -6,6 +6,7 @@ package import Platform
 /// The wire facts were read from public sources and never promised by OpenAI (docs/providers.md); everything is parsed
 /// leniently and fails closed.
 package struct CodexProvider: Provider {
+    /// What `iss` says, and where the endpoints are.
     package static let defaultIssuer = "https://auth.openai.com"
     static let defaultUsage = "https://chatgpt.com/backend-api/wham/usage"
     /// Observed in OpenAI's own public client; never given to this program (decision 0005).
@@ -41,7 +42,7 @@ package struct CodexProvider: Provider {
         var client = OAuthClient(
             provider: name, clientId: settings.clientId ?? CodexProvider.observedClientId,
             scopes: settings.scopes ?? ["openid", "profile", "email", "offline_access"], issuer: issuer, endpoints: endpoints,
-            // The server's allow-list knows exactly these two (reference: codex.md section 1).
+            // The server's allow-list knows exactly these two (docs/providers.md).
             redirect: settings.redirect ?? RedirectRule(host: "localhost", path: "/auth/callback", ports: [1455, 1457]),
             identityReader: CodexIdentity())
         client.clientIdIsObserved = settings.clientId == nil

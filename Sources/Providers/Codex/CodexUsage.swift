@@ -1,6 +1,6 @@
 import Platform
 
-/// Reads the body of Codex's usage endpoint (reference: codex.md section 5): every field optional, numbers as numbers or
+/// Reads the body of Codex's usage endpoint (docs/usage.md, "Codex's answer"): every field optional, numbers as numbers or
 /// strings, unknown windows kept.
 enum CodexUsage {
     static func read(_ body: borrowing SecretBytes, retryAfter: Int? = nil, now: Timestamp) -> UsageReading {

@@ -5,12 +5,15 @@ package import Platform
 package final class ForeignLogin: Sendable {
     /// What the program itself calls it.
     package let entry: String
+    /// Our name of it: `codex` or `claude`.
     package let provider: String
     /// Nil when nothing in the store says whose it is.
     package let identity: AccountIdentity?
     package let accessToken: SecretBytes
+    /// Of the access token: its own `exp`, else what the store says.
     package let expiresAt: Timestamp?
     package let loginExpiresAt: Timestamp?
+    /// Nil where the store does not say.
     package let scopes: [String]?
     let parts: ForeignParts
 
@@ -37,6 +40,7 @@ package final class ForeignLogin: Sendable {
         return token
     }
 
+    /// Nil where the store has none.
     package func idToken(in document: borrowing JSONDocument) -> SecretBytes? {
         guard let path = parts.id, let node = document.at(path), let token = document.secret(node), TokenResponse.isToken(token) else {
             return nil
@@ -60,6 +64,7 @@ struct ForeignParts: Sendable {
 /// What a store holds: logins that can be used, and a sentence for each thing that cannot.
 package struct ForeignReading: Sendable {
     package private(set) var logins: [ForeignLogin] = []
+    /// Each names the entry and what is wrong with it; no secret.
     package private(set) var refusals: [String] = []
 
     init() {}
@@ -93,7 +98,7 @@ package struct ForeignReading: Sendable {
                 loginExpiresAt: loginExpiresAt, scopes: scopes))
     }
 
-    /// OpenClaw's note in place of a token that is being spent (reference: codex.md section 6.2 e).
+    /// OpenClaw's note in place of a token that is being spent (docs/import.md, "What is refused").
     private static let fence = Array("\"openclaw-oauth-refresh-fence:v1:".utf8)
 
     private static func isFenced(_ path: [String], _ document: borrowing JSONDocument) -> Bool {

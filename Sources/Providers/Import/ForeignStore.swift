@@ -1,8 +1,8 @@
 import OAuth
 package import Platform
 
-/// Reads the stores of other programs. Facts: reference codex.md section 6, claude.md section 3; none of them is promised by
-/// anybody, so what does not look as expected is refused in a sentence.
+/// Reads the stores of other programs. Their forms were read in public sources (docs/import.md) and are promised by nobody, so
+/// what does not look as expected is refused in a sentence.
 package enum ForeignStore {
     /// - Parameter profile: of Claude Code, what stands beside its tokens about whose they are.
     package static func read(_ source: ImportSource, _ document: borrowing JSONDocument, profile: JSONValue? = nil) -> ForeignReading {

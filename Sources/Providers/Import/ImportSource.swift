@@ -23,7 +23,7 @@ package enum ImportSource: String, Sendable, CaseIterable {
     package func lock(of file: String) -> (path: String, stale: Int)? {
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? ""
         return switch self {
-        // proper-lockfile (reference: codex.md section 7).
+        // proper-lockfile's way: a directory that whoever makes it holds.
         case .pi: (file + ".lock", 30)
         case .claudeCode: (folder + "/.oauth_refresh.lock", 60)
         case .openclaw, .codex, .opencode: nil

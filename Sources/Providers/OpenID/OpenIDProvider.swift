@@ -3,6 +3,7 @@ package import Platform
 
 /// Any OpenID or OAuth server that config.json describes.
 package struct OpenIDProvider: Provider {
+    /// As it stands in config.json.
     package let name: String
     private let settings: ProviderSettings
 

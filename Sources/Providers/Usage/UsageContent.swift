@@ -2,6 +2,7 @@ package import Platform
 
 /// What a good answer of a usage endpoint says.
 extension UsageReading {
+    /// The part of a snapshot that the provider says; nil is unknown and never zero.
     package struct Content: Sendable, Equatable {
         package var plan: String?
         package var confidence = UsageSnapshot.Confidence.unknown

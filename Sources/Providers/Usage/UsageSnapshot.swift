@@ -2,8 +2,10 @@ package import Platform
 
 /// How much of one account's quota is used, in one shape for every provider (docs/schemas/usage-snapshot.schema.json).
 package struct UsageSnapshot: Sendable, Equatable {
+    /// Of its JSON form.
     package static let schemaVersion = 1
 
+    /// What limits the account now (docs/usage.md, "Buckets").
     package enum Bucket: String, Sendable {
         case ok
         case rateLimit = "rate_limit"
@@ -11,10 +13,12 @@ package struct UsageSnapshot: Sendable, Equatable {
         case billing, auth, overloaded, unknown
     }
 
+    /// How much is known: amounts, estimates, percentages alone, or nothing.
     package enum Confidence: String, Sendable {
         case exact, estimated, percentOnly, unknown
     }
 
+    /// Whose quota it is, as in `auth list`.
     package struct Account: Sendable, Equatable {
         package let id: String
         package let accountKey: String
@@ -29,7 +33,9 @@ package struct UsageSnapshot: Sendable, Equatable {
         }
     }
 
+    /// Why there is no newer reading: the members of an error in JSON.
     package struct Failure: Sendable, Equatable {
+        /// As docs/auth-cli.md lists them.
         package let code: String
         package let message: String
         package let remedy: String?
@@ -46,13 +52,19 @@ package struct UsageSnapshot: Sendable, Equatable {
     package let provider: String
     package let account: Account
     package var plan: String?
+    /// `agent-store`, `env`, `reference:NAME` or `import:NAME`.
     package let source: String
+    /// `oauth`, `apiKey` or `sessionKey`.
     package let authType: String
     package var confidence = Confidence.unknown
+    /// When the reading that is shown was taken; nil where there is none.
     package var fetchedAt: Timestamp?
+    /// A newer reading was due and failed, or one of its windows has been reset since.
     package var stale = false
+    /// When the provider is asked again, by the plan that all processes share.
     package var nextPollAt: Timestamp?
     package var bucket = Bucket.unknown
+    /// A word: of ours, or of the provider's made safe to show.
     package var reason: String?
     package var message: String?
     package var windows: [UsageWindow] = []
@@ -98,6 +110,7 @@ package struct UsageSnapshot: Sendable, Equatable {
 
 /// One quota window.
 package struct UsageWindow: Sendable, Equatable {
+    /// What kind of quota, by its length or its scope.
     package enum Kind: String, Sendable {
         case session, weekly, monthly, scoped, other
 
@@ -114,17 +127,23 @@ package struct UsageWindow: Sendable, Equatable {
 
     package let id: String
     package let kind: Kind
+    /// For people: `5 h`, `weekly`, a model's name.
     package let title: String
     /// As the provider said it, not clamped; nil is not zero.
     package let usedPercent: Double?
     package let windowMinutes: Int?
+    /// Nil where the provider does not say.
     package let resetsAt: Timestamp?
+    /// Nil where a number is missing or the reset does not lie within the window.
     package let pace: Pace?
 
     /// How the use compares with an even pace over the window.
     package struct Pace: Sendable, Equatable {
+        /// The share of the window that was over when it was read, in percent, with one digit behind the point.
         package let expectedPercent: Double
+        /// Used less expected: above zero is too fast.
         package let deltaPercent: Double
+        /// Whether the quota lasts to the reset if it is used on like this.
         package let willLastToReset: Bool
     }
 
@@ -176,10 +195,15 @@ package struct UsageWindow: Sendable, Equatable {
 
 /// Money or credits: amounts in minor units of the currency, `exponent` digits behind the point.
 package struct UsageCredits: Sendable, Equatable {
+    /// Nil where the provider does not say, as every member here.
     package var unlimited: Bool?
+    /// What is left.
     package var balanceMinor: Int?
+    /// ISO 4217, where the provider says it; nil for OpenAI's credits.
     package var currency: String?
+    /// 2 means that 1250 is 12.50.
     package var exponent: Int?
+    /// What may be spent, and below what has been.
     package var limitMinor: Int?
     package var usedMinor: Int?
 

@@ -18,11 +18,16 @@ package enum AccountStatus: String, Sendable {
 /// Times are UTC. `id` is the only key that the secrets use; `accountKey` is the provider's stable identity and never
 /// the e-mail address.
 package struct AccountRecord: Sendable, Equatable {
+    /// At most 64 letters, digits, `-` and `_`; random, and the name of the account's journal record.
     package let id: String
+    /// Its canonical name: `codex`, `claude`, or one of config.json.
     package let provider: String
+    /// Codex `user__account`, Claude `account:organization`, OpenID `issuer#sub`, else `opaque#…` (docs/providers.md).
     package let accountKey: String
+    /// What the provider's API wants in a header, as `ChatGPT-Account-Id`.
     package var providerAccountId: String?
     package var email: String?
+    /// Unique for each provider, without regard to case; at most 100 bytes.
     package var label: String?
     package var plan: String?
     package var authType: AuthType
@@ -31,12 +36,16 @@ package struct AccountRecord: Sendable, Equatable {
     /// Where the tokens of a reference stand; nil for every other source.
     package var reference: AccountReference?
     package var scopes: [String]
+    /// Of the access token; nil where the server does not say.
     package var expiresAt: Timestamp?
+    /// When the login itself ends, whatever is refreshed; nil where the server does not say.
     package var loginExpiresAt: Timestamp?
+    /// Whether there is a refresh token.
     package var refreshable: Bool
     /// A token of this account travels over plain http (loopback only).
     package var insecure: Bool
     package var status: AccountStatus
+    /// A word of ours (`secret_missing`, …) or the provider's, made safe to show; nil while it is active.
     package var statusReason: String?
     /// Keyed fingerprint of the refresh token that the provider refused for good: no second request with it.
     package var refusedFingerprint: String?
@@ -49,8 +58,10 @@ package struct AccountRecord: Sendable, Equatable {
     /// How often in a row a refresh came to nothing.
     package var retryCount: Int
     package let createdAt: Timestamp
+    /// A login, or a token that was asked for by the account's name; noted once a minute at most.
     package var lastUsedAt: Timestamp?
     package var lastRefreshAt: Timestamp?
+    /// Of the bundle that was committed last: one more with every change of the tokens.
     package var generation: Int
     /// Whether the agent gives the token to callers; nil: as the source of the account says.
     package var agentAccess: Bool?

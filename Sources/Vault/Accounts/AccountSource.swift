@@ -13,14 +13,18 @@ package enum AccountOwner: Int, Sendable, Comparable {
 }
 
 extension AccountRecord {
+    /// Logged in here.
     package static let ownSource = "agent-store"
+    /// A token in a variable.
     package static let environmentSource = "env"
     /// `statusReason` of a login that was sealed here and may still stand in the other program's store.
     package static let unfinishedMove = "unfinished_move"
     private static let referencePrefix = "reference:"
     private static let importPrefix = "import:"
 
+    /// Another program's login, which stays where it is.
     package static func referenceSource(_ program: String) -> String { referencePrefix + program }
+    /// A login that was moved here from that program.
     package static func importSource(_ program: String) -> String { importPrefix + program }
 
     package var owner: AccountOwner {
@@ -39,6 +43,7 @@ extension AccountRecord {
 
 /// Where another program keeps a login: which store, and which of its entries. No secret.
 package struct AccountReference: Sendable, Equatable {
+    /// What kind of store it is.
     package enum Kind: String, Sendable {
         /// A JSON file.
         case file

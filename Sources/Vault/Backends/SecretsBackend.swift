@@ -2,7 +2,9 @@ import Platform
 
 /// What a write of the file backend left behind: which generation of the store, and its hash. Nil for a keyring.
 package struct SealedState: Sendable, Equatable {
+    /// Of the whole store.
     package let generation: Int
+    /// Of the sealed file, in hexadecimal.
     package let sha256: String
 
     init(generation: Int, sha256: String) { (self.generation, self.sha256) = (generation, sha256) }
@@ -13,7 +15,10 @@ package struct SealedState: Sendable, Equatable {
 /// Where the secret bundles are kept. One contract suite runs against every implementation.
 ///
 /// A backend that is locked, unreachable or damaged throws; only an unlocked, whole one may answer that something is
-/// absent. Callers hold the vault lock around `put` and `delete`.
+/// absent. Callers hold the vault lock around whatever writes.
+///
+/// What all of them throw: `locked`, `unavailable`; `foreign` and `corrupt` for what is not this vault's or damaged; `storage`.
+/// What writes throws `rollbackSuspected` and `clonedVault` as well, where the file looks like an older copy or another machine's.
 package protocol SecretsBackend: Sendable {
     /// Nil when the account has no secrets here.
     func get(_ accountId: String) async throws(VaultError) -> SecretBundle?

@@ -5,10 +5,12 @@ package import Platform
 /// The words are proquints, five letters for 16 bits each, alternating consonants and vowels (D. Wilkerson, "A Proposal for
 /// Proquints", arXiv:0901.4016): no word list is needed.
 package enum GeneratedPassphrase {
+    /// 16 bits each.
     package static let words = 6
     private static let consonants = Array("bdfghjklmnprstvz".utf8)
     private static let vowels = Array("aiou".utf8)
 
+    /// `lusab-babad-…`: 35 characters.
     package static func make() -> SecretBytes {
         var text = SecretBuffer(capacity: 64)
         let random = Random.secret(words * 2)

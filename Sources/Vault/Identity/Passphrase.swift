@@ -14,10 +14,12 @@ package enum PassphraseSource: Sendable, Equatable {
 
 /// Gets a passphrase once and hands it on.
 package struct PassphraseReader: Sendable {
+    /// Characters (Unicode scalars) of a new one.
     package static let minimumLength = 12
     private static let limit = 4096
 
     package let source: PassphraseSource
+    /// Of the program that is asked.
     package let environment: [String: String]
     /// The option that names another source, for the person who reads an error.
     private let option: String

@@ -6,6 +6,7 @@ package import Platform
 /// A class, so that a flight can hold on to it while the source it came from locks or disappears.
 package final class VaultKeys: Sendable {
     let identity: AgeIdentity
+    /// What everything of the vault is sealed to.
     package let recipient: AgeRecipient
     /// Proves that a sealed file was written by somebody who has the identity, not only the public recipient.
     private let writerKey: SecretBytes

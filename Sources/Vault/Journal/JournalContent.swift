@@ -20,6 +20,7 @@ package struct RotationIntent: Sendable, Hashable {
     package let nonce: [UInt8]
     /// Nil when the flight has ended without knowing what became of the request.
     package var holder: ProcessMark?
+    /// The kernel's boot id; nil where it does not say.
     package let boot: String?
     /// Since the boot, sleep included.
     package let writtenAt: Duration
@@ -28,6 +29,7 @@ package struct RotationIntent: Sendable, Hashable {
 
     static let nonceSize = 32
 
+    /// With a new nonce of 32 random bytes.
     package init(
         generation: Int, fingerprint: String, attempt: Int, holder: ProcessMark?, boot: String?, writtenAt: Duration, time: Timestamp
     ) {

@@ -35,6 +35,9 @@ package struct RotationJournal: Sendable {
     }
 
     /// Takes the space for a RESULT and makes the intent durable: before the request, while failing is free.
+    ///
+    /// - Parameter tokenSizes: bytes of the tokens that may be kept.
+    /// - Throws: `storage` where the disk has no room or refuses.
     package func begin(_ intent: RotationIntent, _ accountId: String, tokenSizes: Int) throws(VaultError) {
         let size = RotationJournal.size(forTokens: tokenSizes)
         // An earlier RESULT is bound to another nonce; without its first block nobody asks what it was.
@@ -47,6 +50,8 @@ package struct RotationJournal: Sendable {
 
     /// Says that the flight has ended without knowing what became of the request. Not synced: a holder that is gone is
     /// recognised without it.
+    ///
+    /// - Throws: `storage` or `corrupt`, as everything below that touches the file.
     package func release(_ intent: RotationIntent, _ accountId: String) throws(VaultError) {
         var released = intent
         released.holder = nil
@@ -99,6 +104,8 @@ package struct RotationJournal: Sendable {
     }
 
     /// Makes the new bundle durable. After this returns, a crash at any point keeps it.
+    ///
+    /// - Throws: `storage`: nothing that was written can be relied on, and the bundle is in memory alone.
     package func write(_ bundle: borrowing SecretBundle, for intent: RotationIntent) throws(VaultError) {
         var body = SecretJSONWriter(capacity: 32768)
         body.member("vaultId", .string(vaultId))
@@ -171,6 +178,8 @@ package struct RotationJournal: Sendable {
     }
 
     /// What there is: a RESULT that is whole, ours and bound to the INTENT before it; else that INTENT; else nothing.
+    ///
+    /// - Throws: `storage` or `corrupt` where the file cannot be read at all; a torn record is no error.
     package func look(_ accountId: String) throws(VaultError) -> JournalContent {
         let blocks = try translating { () throws(FileError) -> SecretBytes? in
             guard let file = try BlockFile.open(existing: accountId, in: directory) else { return nil }

@@ -136,6 +136,7 @@ package actor KeyringHelper {
 
 /// A reply in a list (a ~Copyable value needs a class for that).
 package final class KeyringAnswer: Sendable {
+    /// One line of the helper's, or what its silence means.
     package let reply: KeyringReply
     init(_ reply: consuming KeyringReply) { self.reply = reply }
 }

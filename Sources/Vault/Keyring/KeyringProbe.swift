@@ -3,6 +3,7 @@ import Platform
 
 /// Whether the desktop keyring can be the backend of a new vault.
 package struct KeyringProbe: Sendable {
+    /// What the test round trip came to.
     package enum Finding: Sendable {
         /// It took a test item, gave it back and removed it.
         case ready
@@ -45,6 +46,7 @@ package struct KeyringProbe: Sendable {
         return answer.reply.result == .done ? nil : Problem(error: VaultError.keyring(answer.reply), obstacle: answer.reply.obstacle)
     }
 
+    /// Tries it, for `--backend auto`; at most some seconds where nobody answers.
     package func run() async -> Finding {
         guard let answer = await canary() else { return .absent("the helper gave no answer") }
         switch answer.reply.result {

@@ -7,6 +7,7 @@ package struct VaultMaintenance: Sendable {
     let vault: Vault
     let open: OpenVault
 
+    /// - Throws: what opening the vault can fail with.
     package init(_ vault: Vault) async throws(VaultError) { try await self.init(vault, keeping: nil) }
 
     init(_ vault: Vault, keeping keeper: PassphraseKeeper?) async throws(VaultError) {
@@ -75,6 +76,7 @@ package struct VaultMaintenance: Sendable {
     /// Takes a restored or copied vault for the right one (`vault adopt`).
     ///
     /// - Returns: the accounts whose next refresh may find its token spent.
+    /// - Throws: `busy`, `superseded`, and what reading and writing the store can fail with.
     package func adopt() async throws(VaultError) -> [AccountRecord] {
         let locks = try VaultLocks(paths: paths, time: vault.time)
         let flightLock = try await locks.take(.flight(.exclusive))

@@ -6,6 +6,7 @@ import Platform
 extension VaultMaintenance {
     /// What a migration did.
     package struct Migration: Sendable {
+        /// How many were copied, or are there.
         package let accounts: Int
         package let from: BackendKind
         package let to: BackendKind

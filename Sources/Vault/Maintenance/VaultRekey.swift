@@ -7,10 +7,13 @@ import Platform
 /// which names the recipient, is the one moment of change; then they take their names. Killed before it, the old vault is
 /// whole; after it, the new one is.
 package struct VaultRekey: Sendable {
+    /// What a rekeying did.
     package struct Outcome: Sendable {
         package let accounts: Int
+        /// The new one.
         package let recipient: String
         package let source: IdentitySource
+        /// Where the new key stands; nil for every other source.
         package let keyFile: String?
         /// What still holds the old identity, or could not be removed; nil if nothing does.
         package let warning: String?

@@ -22,6 +22,7 @@ package struct Metadata: Sendable, Equatable {
         change(&accounts[index])
     }
 
+    /// Removes the account, and the pin on it.
     package mutating func removeAccount(id: String) {
         accounts.removeAll { $0.id == id }
         pins = pins.filter { $0.value != id }

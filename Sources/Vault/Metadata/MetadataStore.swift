@@ -56,6 +56,8 @@ package struct MetadataStore: Sendable {
     }
 
     /// Reads, changes and durably replaces the file under the metadata lock; an unchanged content is not written.
+    ///
+    /// - Throws: what `read` throws, what `change` throws (nothing is written then), `busy`, `storage`.
     package func update<R: Sendable>(_ change: (inout Metadata) throws(VaultError) -> R) async throws(VaultError) -> R {
         let locks = try VaultLocks(paths: paths, time: time)
         let lock = try await locks.take(.metadata)

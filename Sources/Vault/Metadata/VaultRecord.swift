@@ -15,6 +15,7 @@ package enum IdentitySource: String, Sendable, CaseIterable {
 
 /// The vault object of auth.json: which backend is pinned, how it is unlocked, and what was written last.
 package struct VaultRecord: Sendable, Equatable {
+    /// A random UUID.
     package let id: String
     package var backend: BackendKind
     package var identitySource: IdentitySource

@@ -3,7 +3,7 @@ import Platform
 
 /// Opens an exported file: with the vault's own identity, another identity file, or a passphrase.
 package struct ExportReader: Sendable {
-    /// A file of this much would hold 100,000 accounts.
+    /// Bytes. A file of this much would hold 100,000 accounts.
     package static let limit = 64 << 20
     /// Above it, scrypt would take more than a gigabyte.
     private static let workFactors = 1...20

@@ -10,6 +10,7 @@ extension VaultMaintenance {
         case passphrase(SecretBox)
     }
 
+    /// A finished export, not yet written anywhere.
     package struct Exported: Sendable {
         /// The binary age file.
         package let file: [UInt8]

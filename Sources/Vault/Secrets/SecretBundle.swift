@@ -2,6 +2,7 @@ package import Platform
 
 /// What is kept beside the tokens: enough to rebuild the account's record and to know where its tokens may go.
 package struct BundleFacts: Sendable, Equatable {
+    /// The `id` of the account's record.
     package let accountId: String
     package let provider: String
     package var accountKey: String
@@ -11,6 +12,7 @@ package struct BundleFacts: Sendable, Equatable {
     package var plan: String?
     package var authType: AuthType
     package var scopes: [String]
+    /// `Bearer`: no other is accepted.
     package var tokenType: String
     package var clientId: String
     /// The person gave the client id at login; configuration does not overrule it.
@@ -18,7 +20,9 @@ package struct BundleFacts: Sendable, Equatable {
     package var issuer: String?
     /// The origins of the endpoints as they were at login ("token", "usage", …): a token goes nowhere else.
     package var origins: [String: String]
+    /// By the clock of this machine when the answer came.
     package var obtainedAt: Timestamp
+    /// Of the access token, counted from `obtainedAt`; nil where the server does not say.
     package var expiresAt: Timestamp?
     /// When the login itself ends, whatever is refreshed; nil where the server does not say.
     package var loginExpiresAt: Timestamp?
@@ -53,6 +57,7 @@ package struct BundleFacts: Sendable, Equatable {
 package struct SecretBundle: ~Copyable, Sendable {
     package var facts: BundleFacts
     package var accessToken: SecretBytes
+    /// Nil where the server granted none.
     package var refreshToken: SecretBytes?
     package var idToken: SecretBytes?
 
@@ -65,6 +70,7 @@ package struct SecretBundle: ~Copyable, Sendable {
         self.idToken = idToken
     }
 
+    /// A second owner of the same secrets: deliberate, and easy to find in a review.
     package borrowing func duplicate() -> SecretBundle {
         SecretBundle(
             facts: facts, accessToken: accessToken.duplicate(), refreshToken: SecretBundle.duplicate(refreshToken),
@@ -82,6 +88,7 @@ package struct SecretBundle: ~Copyable, Sendable {
         return accessToken.count + size(refreshToken) + size(idToken)
     }
 
+    /// The same of a secret that may be missing.
     package static func duplicate(_ secret: borrowing SecretBytes?) -> SecretBytes? {
         switch secret {
         case .some(let bytes): return bytes.duplicate()
@@ -89,6 +96,7 @@ package struct SecretBundle: ~Copyable, Sendable {
         }
     }
 
+    /// Whether both are missing or both are equal.
     package static func isSame(_ a: borrowing SecretBytes?, _ b: borrowing SecretBytes?) -> Bool {
         switch a {
         case .some(let a):

@@ -25,7 +25,7 @@ struct TokenEndpointTests {
     }
 
     static let rows: [Row] = [
-        // codex.md section 2.4.
+        // As Codex's server answers (docs/providers.md).
         .init(name: "401 reused", status: 401, body: openAI("refresh_token_reused"), codex: "refused refresh_token_reused"),
         .init(name: "400 reused", status: 400, body: openAI("refresh_token_reused"), codex: "refused refresh_token_reused"),
         .init(name: "401 expired", status: 401, body: #"{"code":"refresh_token_expired"}"#, codex: "refused refresh_token_expired"),
