@@ -5,7 +5,7 @@ PREFIX ?= $(HOME)/.local
 RELEASE = .build/release
 SWIFT_RELEASE = scripts/build-release
 
-.PHONY: run test soak bench bench-agents build programs install uninstall check lint format clean test-dependencies dependencies
+.PHONY: run test soak bench bench-agents build programs install uninstall deb test-deb check lint format clean test-dependencies dependencies
 
 run: programs
 	$(SWIFT_RELEASE) --product demo-provider
@@ -26,7 +26,7 @@ test: test-dependencies check programs
 # The long form of what make test does in short: thousands of kills, every call, every history of a rotation.
 soak: test-dependencies programs
 	swift build --build-tests
-	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests'
+	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests|GoldenUsageTests'
 
 # Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
 bench: test-dependencies programs
@@ -49,22 +49,32 @@ lint: check
 format:
 	swift format --in-place --recursive Sources Tests Package.swift
 
+# Programs, man pages, completions, units and documents (docs/install.md).
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
-	install -m 755 -s $(RELEASE)/ai-usage-agent $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
-	install -m 755 -s $(RELEASE)/ai-usage-agent-cli $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent/ai-usage-agent-cli
-	install -m 755 -s $(RELEASE)/ai-usage-keyring $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent/ai-usage-keyring
+	scripts/install-dependencies binutils python3
+	scripts/install-files --prefix '$(PREFIX)' --destdir '$(DESTDIR)' --programs $(RELEASE)
 
-# Removes the programs and never anything of the user's.
+# Removes what install put there and never anything of the user's.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ai-usage-agent
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/ai-usage-agent
+	scripts/install-files --prefix '$(PREFIX)' --destdir '$(DESTDIR)' --uninstall
+
+# .build/deb/ai-usage-agent_VERSION_amd64.deb
+deb: build
+	scripts/install-dependencies binutils dpkg-dev python3 xz-utils
+	scripts/build-deb $(RELEASE)
+
+# Installs, uses, upgrades and removes that package in a clean root; as root, with the network, one to two minutes.
+test-deb: build
+	scripts/install-dependencies binutils dpkg-dev python3 xz-utils debootstrap curl
+	$(SWIFT_RELEASE) --product demo-provider
+	scripts/test-deb $(RELEASE)
 
 dependencies:
 	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev libsqlite3-dev pkg-config curl
 
 test-dependencies: dependencies
-	scripts/install-dependencies age openssl oidc-agent-cli strace python3 python3-venv dbus gnome-keyring libsecret-tools
+	scripts/install-dependencies age openssl oidc-agent-cli strace python3 python3-venv dbus gnome-keyring libsecret-tools binutils \
+		mandoc
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:

@@ -38,8 +38,10 @@ static const char *load_failure = "libcurl was not loaded";
 static void load(void) {
     void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
+        static char message[300];
         const char *why = dlerror();
-        load_failure = why != NULL ? strdup(why) : "libcurl.so.4 could not be opened";
+        snprintf(message, sizeof message, "%.200s (apt install libcurl4)", why != NULL ? why : "libcurl.so.4");
+        load_failure = message;
         return;
     }
 #define FIND(member, name)                                              \

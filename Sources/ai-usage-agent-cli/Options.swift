@@ -44,14 +44,14 @@ struct PassphraseOptions: ParsableArguments {
 
 /// Which account of a provider.
 struct AccountOption: ParsableArguments {
-    @Option(name: .long, help: "Account: its id, e-mail, label, or a unique beginning of one.")
+    @Option(name: .long, help: "Account: its id, e-mail, label, or a unique beginning of one.", completion: .accounts)
     var account: String?
 }
 
 /// Which token: what `token` and `exec` have in common.
 struct TokenOptions: ParsableArguments {
     @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
+    @Argument(help: "The provider.", completion: .providers) var provider: String
     @Option(
         name: .customLong("min-ttl"), parsing: .unconditional,
         help: ArgumentHelp("Seconds the token must still live (at most half its lifetime counts).", valueName: "s"))

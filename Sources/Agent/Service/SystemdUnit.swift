@@ -21,7 +21,7 @@ package struct SystemdUnit: Sendable {
                 name: "ai-usage-agent.socket",
                 text: lines(
                     [
-                        mark, "[Unit]", "Description=Socket of the AI usage agent", "", "[Socket]",
+                        mark, "[Unit]", "Description=Socket of the AI usage agent", manual, "", "[Socket]",
                         "ListenStream=" + (socket.map(escaped) ?? "%t/ai-usage-agent/agent.sock"),
                     ]
                         + socketOptions + ["", "[Install]", "WantedBy=sockets.target"])),
@@ -29,8 +29,8 @@ package struct SystemdUnit: Sendable {
                 name: "ai-usage-agent.service",
                 text: lines(
                     [
-                        mark, "[Unit]", "Description=AI usage agent", "Requires=ai-usage-agent.socket", "After=ai-usage-agent.socket", "",
-                        "[Service]", "ExecStart=" + quoted(program) + " agent run",
+                        mark, "[Unit]", "Description=AI usage agent", manual, "Requires=ai-usage-agent.socket",
+                        "After=ai-usage-agent.socket", "", "[Service]", "ExecStart=" + quoted(program) + " agent run",
                     ] + variables + service + hardening + ["", "[Install]", "Also=ai-usage-agent.socket"])),
         ]
     }
@@ -46,9 +46,8 @@ package struct SystemdUnit: Sendable {
                 name: "ai-usage-agent@.service",
                 text: lines(
                     [
-                        mark, "[Unit]", "Description=AI usage agent of %i", "After=network-online.target", "Wants=network-online.target",
-                        "",
-                        "[Service]", "User=%i", "ExecStart=" + quoted(program) + " agent run",
+                        mark, "[Unit]", "Description=AI usage agent of %i", manual, "After=network-online.target",
+                        "Wants=network-online.target", "", "[Service]", "User=%i", "ExecStart=" + quoted(program) + " agent run",
                         "# Made with: systemd-creds encrypt --name=ai-usage-agent.identity KEY-FILE /etc/credstore.encrypted/ai-usage-agent-%i",
                         "LoadCredentialEncrypted=ai-usage-agent.identity:/etc/credstore.encrypted/ai-usage-agent-%i",
                         "StateDirectory=ai-usage-agent/%i", "StateDirectoryMode=0700", "RuntimeDirectory=ai-usage-agent-%i",
@@ -58,6 +57,8 @@ package struct SystemdUnit: Sendable {
                     ] + service + hardening + alone + ["", "[Install]", "WantedBy=multi-user.target"]))
         ]
     }
+
+    private static let manual = "Documentation=man:ai-usage-agent-agent-run(1)"
 
     private static let socketOptions = ["SocketMode=0600", "DirectoryMode=0700", "Backlog=1024", "RemoveOnStop=yes"]
 

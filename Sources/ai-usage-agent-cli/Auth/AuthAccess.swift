@@ -12,10 +12,10 @@ struct AuthAccess: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
+    @Argument(help: "The provider.", completion: .providers) var provider: String
     @Argument(help: "on or off.") var access: Access
 
-    enum Access: String, ExpressibleByArgument {
+    enum Access: String, CaseIterable, ExpressibleByArgument {
         case on, off
     }
 

@@ -16,8 +16,11 @@ struct AuthImport: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @Argument(help: "openclaw, codex, claude-code, pi or opencode.") var source: String
-    @Option(help: ArgumentHelp("The program's directory or file, if it is not in its usual place.", valueName: "path")) var from: String?
+    @Argument(help: "openclaw, codex, claude-code, pi or opencode.", completion: .list(ImportSource.allCases.map(\.rawValue)))
+    var source: String
+    @Option(
+        help: ArgumentHelp("The program's directory or file, if it is not in its usual place.", valueName: "path"), completion: .file())
+    var from: String?
     @Flag(help: "Read the other program's access token at each use; never renew it. The default.") var reference = false
     @Flag(help: "Seal the login here and blank it there. The other program is logged out.") var move = false
     @Flag(name: .customLong("dry-run"), help: "Show what would be done, and change nothing.") var dryRun = false

@@ -10,7 +10,7 @@ struct AuthList: AsyncParsableCommand {
         commandName: "list", abstract: "Show the accounts, their status, and which one is the default and why.")
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only this provider.") var provider: String?
+    @Argument(help: "Only this provider.", completion: .providers) var provider: String?
 
     func run() async throws {
         let context = try CommandContext(global)

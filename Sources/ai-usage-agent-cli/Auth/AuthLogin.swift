@@ -17,7 +17,7 @@ struct AuthLogin: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @Argument(help: "codex, or a provider named in config.json.") var provider: String
+    @Argument(help: "codex, or a provider named in config.json.", completion: .providers) var provider: String
     @Option(help: "Name the new account; names are unique per provider.") var account: String?
     @Flag(name: .customLong("no-open"), help: "Do not open a browser; only print the address.") var noOpen = false
     @Flag(help: "No listener and no browser: paste the callback address (or code#state, or the code).") var manual = false

@@ -12,7 +12,7 @@ struct AuthLogout: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
+    @Argument(help: "The provider.", completion: .providers) var provider: String
     @Flag(help: "All accounts of the provider.") var all = false
     @Flag(help: "Also revoke the token at the provider. That can end other programs' logins too.") var revoke = false
 

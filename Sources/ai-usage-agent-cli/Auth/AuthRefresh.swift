@@ -11,7 +11,7 @@ struct AuthRefresh: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
+    @Argument(help: "The provider.", completion: .providers) var provider: String
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)

@@ -8,8 +8,8 @@ struct AuthUse: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "use", abstract: "Pin the default account of a provider.")
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "The provider.") var provider: String
-    @Argument(help: "Account: its id, e-mail, label, or a unique beginning of one.") var account: String?
+    @Argument(help: "The provider.", completion: .providers) var provider: String
+    @Argument(help: "Account: its id, e-mail, label, or a unique beginning of one.", completion: .accounts) var account: String?
     @Flag(help: "Undo: the account that was used last is the default again.") var auto = false
 
     func validate() throws {

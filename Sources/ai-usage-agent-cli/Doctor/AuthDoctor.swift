@@ -10,7 +10,7 @@ struct AuthDoctor: AsyncParsableCommand {
             """)
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only accounts of this provider.") var provider: String?
+    @Argument(help: "Only accounts of this provider.", completion: .providers) var provider: String?
     @OptionGroup var options: DoctorOptions
     @Flag(help: "Ask the providers' hosts, without a token, for their time.") var network = false
 

@@ -11,7 +11,7 @@ struct DoctorCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only hosts and accounts of this provider.") var provider: String?
+    @Argument(help: "Only hosts and accounts of this provider.", completion: .providers) var provider: String?
     @OptionGroup var options: DoctorOptions
 
     func run() async throws {

@@ -16,9 +16,11 @@ struct GuardCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "The provider.") var provider: String
+    @Argument(help: "The provider.", completion: .providers) var provider: String
     @Option(name: .customLong("min-remaining"), help: ArgumentHelp("Percent that must be left.", valueName: "n")) var minRemaining: Double
-    @Option(help: ArgumentHelp("Only windows of this kind: session, weekly, monthly, scoped or other.", valueName: "kind"))
+    @Option(
+        help: ArgumentHelp("Only windows of this kind: session, weekly, monthly, scoped or other.", valueName: "kind"),
+        completion: .list(["session", "weekly", "monthly", "scoped", "other"]))
     var window: UsageWindow.Kind?
 
     func validate() throws {

@@ -26,7 +26,7 @@ struct UsageShow: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "Only this provider.") var provider: String?
+    @Argument(help: "Only this provider.", completion: .providers) var provider: String?
     @Flag(help: "Add the provider's answer, without what names a person (with --json or --format jsonl).") var raw = false
     @Flag(help: "Ask the provider now, as far as its floor allows (claude: once in 180 s).") var refresh = false
     @Flag(help: "Stay, and show what changes; Ctrl-C ends it.") var watch = false

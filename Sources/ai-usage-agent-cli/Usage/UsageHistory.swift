@@ -16,7 +16,7 @@ struct UsageHistory: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var selection: AccountOption
-    @Argument(help: "Only this provider.") var provider: String?
+    @Argument(help: "Only this provider.", completion: .providers) var provider: String?
     @Option(help: ArgumentHelp("A time ago (90m, 24h, 7d, 4w) or a date (2026-11-01, or with a time in ISO 8601).", valueName: "time"))
     var since: Since = .ago(7 * 86400)
 
@@ -88,6 +88,14 @@ enum Since: ExpressibleByArgument, Equatable {
             self = .at(moment)
         } else {
             return nil
+        }
+    }
+
+    /// As the help shows what holds without the option.
+    var defaultValueDescription: String {
+        switch self {
+        case .ago(let seconds): seconds % 86400 == 0 ? "\(seconds / 86400)d" : "\(seconds / 60)m"
+        case .at(let moment): moment.description
         }
     }
 

@@ -20,7 +20,7 @@ struct VaultExportCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("export-passphrase-fd"), help: ArgumentHelp("Read the export's passphrase from this descriptor.", valueName: "n"))
     var exportPassphraseFd: Int32?
-    @Option(help: "A new file, 0600 (default: standard output).") var output: String?
+    @Option(help: "A new file, 0600 (default: standard output).", completion: .file()) var output: String?
     @Flag(help: "Text instead of bytes (always on a terminal).") var armor = false
 
     func validate() throws {

@@ -14,8 +14,10 @@ struct VaultImportCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @Argument(help: "The exported file; - for standard input.") var file: String
-    @Option(name: .customLong("identity-file"), help: "The age identity that the export was sealed to, if it is not this vault's.")
+    @Argument(help: "The exported file; - for standard input.", completion: .file()) var file: String
+    @Option(
+        name: .customLong("identity-file"), help: "The age identity that the export was sealed to, if it is not this vault's.",
+        completion: .file())
     var identityFile: String?
     @Option(
         name: .customLong("export-passphrase-fd"), help: ArgumentHelp("Read the export's passphrase from this descriptor.", valueName: "n"))

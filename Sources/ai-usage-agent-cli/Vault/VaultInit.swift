@@ -12,7 +12,9 @@ struct VaultInit: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @Option(help: "auto, keyring or file.") var backend: Backend?
     @Option(help: "key-file, passphrase, keyring or systemd-credential.") var identity: Source?
-    @Option(name: .customLong("key-file"), help: "Absolute path of the key file (default: identity.txt in the configuration directory).")
+    @Option(
+        name: .customLong("key-file"), help: "Absolute path of the key file (default: identity.txt in the configuration directory).",
+        completion: .file())
     var keyFile: String?
 
     enum Backend: String, ExpressibleByArgument, CaseIterable { case auto, keyring, file }

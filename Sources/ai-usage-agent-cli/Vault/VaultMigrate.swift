@@ -16,7 +16,7 @@ struct VaultMigrate: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @Option(help: "keyring or file.") var to: Target
     @Option(help: "What opens the vault afterwards: keyring, key-file, passphrase or systemd-credential.") var identity: VaultInit.Source?
-    @Option(name: .customLong("key-file"), help: "Absolute path of the key file.") var keyFile: String?
+    @Option(name: .customLong("key-file"), help: "Absolute path of the key file.", completion: .file()) var keyFile: String?
 
     enum Target: String, ExpressibleByArgument, CaseIterable { case keyring, file }
 

@@ -13,7 +13,8 @@ struct VaultRekeyCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
-    @Option(name: .customLong("key-file"), help: "Absolute path of the new key file (default: it replaces the old one).")
+    @Option(
+        name: .customLong("key-file"), help: "Absolute path of the new key file (default: it replaces the old one).", completion: .file())
     var keyFile: String?
     @Option(
         name: .customLong("new-passphrase-fd"),
