@@ -13,6 +13,9 @@ extension DoctorCheck {
         case .backendNoSessionBus, .backendNoSecretService, .backendNoDefaultCollection, .buildHelperMissing, .buildHelperMode:
             [.backendPinUnavailable, .identitySourceUnavailable]
         case .backendPinUnavailable, .backendLocked, .backendSlow, .backendRoundtripFailed: [.identitySourceUnavailable]
+        // The key stands where the settings are.
+        case .configWritableByOthers: [.identityKeyfileMode]
+        case .identityKeyfileMode: [.configWritableByOthers]
         // A restored keyring does not know the newest account.
         case .vaultRollback: [.backendAccountWithoutSecret]
         // No host is asked without it.

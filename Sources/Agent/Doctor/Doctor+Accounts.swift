@@ -42,7 +42,7 @@ extension Doctor {
 
     private func checkLife(_ account: AccountRecord, _ report: inout SectionReport) {
         let now = service.time.now()
-        let login = "ai-usage-agent auth login \(account.provider)"
+        let login = account.loginCommand
         if account.status == .needsLogin {
             return add(.accountNeedsLogin, account, account.statusReason ?? "it was refused", command: login, to: &report)
         }
@@ -50,7 +50,7 @@ extension Doctor {
         if let expires = account.expiresAt {
             let isOver = expires <= now
             if isOver {
-                let renewal = isRenewed ? "ai-usage-agent token \(account.provider) --account \(account.id)" : login
+                let renewal = isRenewed ? account.tokenCommand : login
                 let command = account.owner == .vault ? renewal : nil
                 add(
                     .accountExpired, account, "since \(expires)\(isRenewed ? ", the next command renews it" : "")",
@@ -76,7 +76,7 @@ extension Doctor {
             $0.owner == .vault && $0.provider == account.provider && $0.accountKey == account.accountKey
         }
         if account.owner == .vault, same.count > 1, same.first?.id != account.id {
-            let command = "ai-usage-agent auth logout \(account.provider) --account \(account.id)"
+            let command = account.logoutCommand
             add(.accountDuplicateKey, account, "the same identity as \(same.first?.id ?? "another")", command: command, to: &report)
         }
     }
@@ -86,7 +86,7 @@ extension Doctor {
         let command = account.sourceProgram.map { "ai-usage-agent auth import \($0)" }
         switch await service.standing(ofBorrowed: account) {
         case .there: return
-        case .vanished(let why): add(.accountReferenceVanished, account, why, command: command, to: &report)
+        case .vanished(let why): add(.accountReferenceVanished, account, why, command: account.logoutCommand, to: &report)
         case .another(let why): add(.accountReferenceMovedOn, account, why, command: command, to: &report)
         }
     }
@@ -99,7 +99,7 @@ extension Doctor {
         guard account.authType == .oauth, configurationError == nil, let provider = try? service.catalog.provider(account.provider),
             let client = try? provider.client()
         else { return }
-        let login = "ai-usage-agent auth login \(account.provider)"
+        let login = account.loginCommand
         var changes: [String] = []
         if let endpoints = client.endpoints, let sealed = facts.origins["token"], endpoints.token.origin != sealed {
             changes.append("token endpoint \(endpoints.token.origin), at login \(sealed)")

@@ -3,15 +3,28 @@ import Platform
 import Vault
 
 extension Doctor {
-    /// The agent, if one runs, and its place.
+    /// What only the agent itself can say.
+    static let ofAgent: [DoctorCheck] = [
+        .agentSilent, .agentNotRunning, .agentVersionDiffers, .agentWrongStore, .agentNotHardened, .agentMemoryNotLocked,
+    ]
+
+    /// Where the agent listens, and where it writes down who asked.
+    func checkPlaceOfAgent() -> SectionReport {
+        var report = SectionReport()
+        checkAudit(&report)
+        checkPlace(AgentSocket(paths), &report)
+        return report
+    }
+
+    /// The agent, if one runs.
     func checkAgent() async -> SectionReport {
         var report = SectionReport()
         let socket = AgentSocket(paths)
-        let ofAgent: [DoctorCheck] = [.agentVersionDiffers, .agentWrongStore, .agentNotHardened, .agentMemoryNotLocked]
-        checkAudit(&report)
-        checkPlace(socket, &report)
-        guard !report.has(.agentSocketMode), !report.has(.agentSocketOwner) else {
-            report.skip(ofAgent + [.agentNotRunning], "the socket has to be repaired first")
+        let ofAgent = Doctor.ofAgent.filter { $0 != .agentSilent && $0 != .agentNotRunning }
+        var place = SectionReport()
+        checkPlace(socket, &place)
+        guard place.findings.isEmpty else {
+            report.skip(Doctor.ofAgent, "the socket has to be repaired first")
             return report
         }
         let status: JSONObject?

@@ -2,14 +2,15 @@ import Platform
 import Vault
 
 extension Doctor {
-    /// config.json, the variables that decide every path, and what was installed.
+    /// config.json, and the variables that decide every path.
     func checkConfiguration() -> SectionReport {
         var report = SectionReport()
         for name in paths.ignoredVariables {
             report.add(Finding(.configRelativeXdg, evidence: "\(name) is relative", command: "unset \(name)"))
         }
         for path in [paths.configuration, paths.configurationFile] {
-            guard let facts = host.look(path) else { continue }
+            // What a link leads to is what is read.
+            guard let facts = host.look(ForeignFile.canonical(path) ?? path) else { continue }
             if facts.mode & 0o022 != 0 {
                 let command = "chmod go-w \(ShellWord.quote(path))"
                 report.add(Finding(.configWritableByOthers, evidence: "\(path) has mode \(facts.octal)", command: command))
@@ -26,7 +27,6 @@ extension Doctor {
             let isThere = host.look(paths.configurationFile) != nil
             report.fine(.configMalformed, isThere ? paths.configurationFile : "\(paths.configurationFile) is not there: the defaults hold")
         }
-        checkInstallation(&report)
         return report
     }
 }

@@ -15,13 +15,11 @@ extension Doctor {
     /// How refresh tokens are told apart in one run: by a key that nobody keeps.
     var fingerprint: @Sendable (borrowing SecretBytes) -> String { RunKey.shared.fingerprint }
 
-    /// What lies open elsewhere on this machine.
-    func checkExposure() async -> SectionReport {
+    /// What this machine shows to others.
+    func checkHost() -> SectionReport {
         var report = SectionReport()
         checkVariables(&report)
-        checkStartupFiles(&report)
-        checkHost(&report)
-        await checkStores(&report)
+        checkKernel(&report)
         return report
     }
 
@@ -37,23 +35,27 @@ extension Doctor {
         for name in names { report.add(Finding(.exposureTokenInEnvironment, evidence: name, command: "unset \(name)")) }
     }
 
-    private func checkStartupFiles(_ report: inout SectionReport) {
+    /// The home directory, and what shells read in it.
+    func checkHome() -> SectionReport {
+        var report = SectionReport()
         guard let home = environment["HOME"] else {
-            return report.skip([.exposureTokenInShellStartup, .exposureHomeWorldReadable], "$HOME is not set")
+            report.skip([.exposureTokenInShellStartup, .exposureHomeWorldReadable], "$HOME is not set")
+            return report
         }
         for name in Doctor.startupFiles {
             let path = home + "/" + name
-            guard let text = PublicFile.read(path, limit: 1 << 20) else { continue }
+            guard let text = PublicFile.readLeniently(path, limit: 1 << 20) else { continue }
             for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
                 guard let variable = assigned(line) else { continue }
                 report.add(Finding(.exposureTokenInShellStartup, evidence: "\(path), line \(number + 1): \(variable)"))
             }
         }
-        if let facts = host.look(home), facts.mode & 0o007 != 0 {
-            report.add(
-                Finding(
-                    .exposureHomeWorldReadable, evidence: "\(home) has mode \(facts.octal)", command: "chmod o= \(ShellWord.quote(home))"))
+        let place = ForeignFile.canonical(home) ?? home
+        if let facts = host.look(place), facts.mode & 0o007 != 0 {
+            let command = "chmod o= \(ShellWord.quote(place))"
+            report.add(Finding(.exposureHomeWorldReadable, evidence: "\(place) has mode \(facts.octal)", command: command))
         }
+        return report
     }
 
     /// The variable that a line gives a token, literally and not by asking a program for it.
@@ -61,15 +63,20 @@ extension Doctor {
         let words = line.drop { $0 == " " || $0 == "\t" }
         guard !words.hasPrefix("#") else { return nil }
         for variable in Doctor.tokenVariables + service.catalog.names.map(ProcessEnvironment.tokenVariable(of:)) {
-            guard let found = words.firstRange(of: variable) else { continue }
-            let rest = words[found.upperBound...].drop { $0 == "=" || $0 == " " || $0 == "\"" || $0 == "'" }
-            let isSet = words[found.upperBound...].hasPrefix("=") || words.hasPrefix("set ")
-            if isSet, let first = rest.first, first != "$", first != "`", first != "(" { return variable }
+            guard let found = words.firstRange(of: variable),
+                words[..<found.lowerBound].last.map({ $0 == " " || $0 == "\t" || $0 == ";" }) ?? true
+            else { continue }
+            let rest = words[found.upperBound...]
+            // In fish the value is the next word, and `set -q` only asks.
+            let isFish = words.hasPrefix("set ") && !words.hasPrefix("set -q") && rest.hasPrefix(" ")
+            guard rest.hasPrefix("=") || isFish else { continue }
+            let value = rest.dropFirst().drop { $0 == "\"" || $0 == "'" }
+            if let first = value.first, !" \t$`(#;".contains(first) { return variable }
         }
         return nil
     }
 
-    private func checkHost(_ report: inout SectionReport) {
+    private func checkKernel(_ report: inout SectionReport) {
         if let pattern = PublicFile.read(host.corePattern)?.split(separator: "\n").first, !pattern.isEmpty {
             report.add(Finding(.exposureCoreDumps, evidence: TerminalText.escape(String(pattern), limit: 200)))
         }
@@ -86,11 +93,13 @@ extension Doctor {
     }
 
     /// The stores of other programs: who may read them, and which logins are in them.
-    private func checkStores(_ report: inout SectionReport) async {
+    func checkStores() async -> SectionReport {
+        var report = SectionReport()
         let places = ForeignPlaces(environment: environment)
         for source in ImportSource.allCases {
             for place in places.all(of: source, from: nil) where place.kind != .keyring {
-                guard let facts = host.look(place.place), let content = try? await service.foreignStores.read(source, place),
+                guard let facts = host.look(ForeignFile.canonical(place.place) ?? place.place),
+                    let content = try? await service.foreignStores.read(source, place),
                     !content.reading.logins.isEmpty
                 else { continue }
                 let isOpen = facts.mode & 0o077 != 0
@@ -107,6 +116,7 @@ extension Doctor {
                 }
             }
         }
+        return report
     }
 }
 

@@ -7,7 +7,7 @@ extension Doctor {
     /// What a login and every request pass through.
     func checkFlow() -> SectionReport {
         var report = SectionReport()
-        checkPorts(&report)
+        if configurationError == nil { checkPorts(&report) } else { report.skip([.flowPortBusy], "config.json has to be repaired first") }
         let hasDisplay = environment["DISPLAY"] != nil || environment["WAYLAND_DISPLAY"] != nil
         if !hasDisplay, environment["BROWSER"] == nil {
             report.add(Finding(.flowNoBrowser, evidence: "neither DISPLAY, WAYLAND_DISPLAY nor BROWSER is set"))

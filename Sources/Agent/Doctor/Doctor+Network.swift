@@ -20,12 +20,19 @@ extension Doctor {
         var name: String { "\(origin) (\(providers.joined(separator: ", ")))" }
     }
 
+    /// What needs somebody else's answer.
+    static let ofNetwork: [DoctorCheck] = [.networkUnreachable, .networkCertificate, .flowClockSkew, .flowHostUnresolvable]
+
     /// One request to each provider's hosts, all at once and without a token.
     func checkNetwork() async -> SectionReport {
         var report = SectionReport()
-        let checks: [DoctorCheck] = [.networkUnreachable, .networkCertificate, .flowClockSkew, .flowHostUnresolvable]
+        let checks = Doctor.ofNetwork
         guard usesNetwork else {
             report.skip(checks, "only with --network, or: ai-usage-agent doctor")
+            return report
+        }
+        guard configurationError == nil else {
+            report.skip(checks, "config.json has to be repaired first")
             return report
         }
         guard host.httpProblem() == nil else {

@@ -34,25 +34,47 @@ package struct Doctor: Sendable {
     var paths: VaultPaths { service.vault.paths }
 
     private struct Part: Sendable {
-        let sections: [DoctorCheck.Section]
+        let checks: Set<DoctorCheck>
         let run: @Sendable () async -> SectionReport
+        /// What it means that there is no answer; nil where that is nothing but a gap.
+        var silence: Finding?
+
+        init(_ sections: DoctorCheck.Section..., silence: Finding? = nil, run: @escaping @Sendable () async -> SectionReport) {
+            self.init(DoctorCheck.allCases.filter { sections.contains($0.section) }, silence: silence, run: run)
+        }
+
+        init(_ checks: [DoctorCheck], silence: Finding? = nil, run: @escaping @Sendable () async -> SectionReport) {
+            (self.checks, self.run, self.silence) = (Set(checks), run, silence)
+        }
+    }
+
+    private var parts: [Part] {
+        let socket = AgentSocket(paths).path
+        let noAgent = Finding(.agentSilent, evidence: "\(socket): no answer", command: "fuser -v \(ShellWord.quote(socket))")
+        let noNetwork = Finding(.networkUnreachable, evidence: "no host, and no server of names, has answered")
+        return [
+            Part(.vault, .identity, .rotation, .account, run: checkVaultAndAccounts), Part(.backend, run: checkBackend),
+            Part(DoctorCheck.allCases.filter { $0.section == .flow && !Doctor.ofNetwork.contains($0) }, run: { checkFlow() }),
+            Part(Doctor.ofNetwork, silence: noNetwork, run: checkNetwork), Part(.config, run: { checkConfiguration() }),
+            Part(.build, run: { checkInstallation() }),
+            Part([.agentSocketMode, .agentSocketOwner, .agentAuditUnwritable], run: { checkPlaceOfAgent() }),
+            Part(Doctor.ofAgent, silence: noAgent, run: checkAgent),
+            Part([.exposureTokenInEnvironment, .exposureCoreDumps, .exposurePtraceScope, .exposureSwap], run: { checkHost() }),
+            Part([.exposureTokenInShellStartup, .exposureHomeWorldReadable], run: { checkHome() }),
+            Part([.exposurePlaintextStore, .exposureSharedRefreshToken], run: checkStores),
+        ]
     }
 
     /// At least one finding for each check, in the catalogue's order.
     package func run() async -> [Finding] {
-        let parts = [
-            Part(sections: [.vault, .identity, .rotation, .account], run: checkVaultAndAccounts),
-            Part(sections: [.backend], run: checkBackend), Part(sections: [.flow], run: { checkFlow() }),
-            Part(sections: [.network], run: checkNetwork), Part(sections: [.config, .build], run: { checkConfiguration() }),
-            Part(sections: [.agent], run: checkAgent), Part(sections: [.exposure], run: checkExposure),
-        ]
-        let collected = Guarded<[(part: Part, report: SectionReport)]>([])
+        let parts = parts
+        let collected = Guarded<[Int: SectionReport]>([:])
         let (endings, ending) = AsyncStream.makeStream(of: Void.self)
-        for part in parts {
+        for (index, part) in parts.enumerated() {
             // Each on a thread of its own: one that hangs, at a dead mount say, keeps nobody waiting.
             CallerExecutor.start {
                 let report = await part.run()
-                collected.change { $0.append((part, report)) }
+                collected.change { $0[index] = report }
                 ending.yield()
             }
         }
@@ -70,7 +92,15 @@ package struct Doctor: Sendable {
             group.cancelAll()
         }
         let done = collected.peek { $0 }
-        return Doctor.findings(Doctor.whole(done.map(\.report)), in: Set(done.flatMap(\.part.sections)))
+        var report = Doctor.whole(parts.indices.compactMap { done[$0] })
+        let silent = parts.indices.filter { done[$0] == nil }.map { parts[$0] }
+        for part in silent {
+            if let finding = part.silence { report.add(finding) }
+            report.skip(part.checks.sorted { $0.rawValue < $1.rawValue }, "no answer in time")
+        }
+        let gaps = silent.filter { $0.silence == nil }.flatMap(\.checks).map(\.rawValue).sorted()
+        if !gaps.isEmpty { report.add(Finding(.auditIncomplete, evidence: gaps.joined(separator: ", "))) }
+        return Doctor.findings(report)
     }
 
     /// The reports as one, and what only all of them together say.
@@ -83,12 +113,11 @@ package struct Doctor: Sendable {
         return report
     }
 
-    private static func findings(_ report: SectionReport, in sections: Set<DoctorCheck.Section>) -> [Finding] {
+    private static func findings(_ report: SectionReport) -> [Finding] {
         let byCheck = Dictionary(grouping: report.findings, by: \.check)
         return DoctorCheck.allCases.flatMap { check -> [Finding] in
             if let found = byCheck[check] { return found }
             if let why = report.skipped[check] { return [Finding(check, status: .skipped, evidence: why)] }
-            guard sections.contains(check.section) else { return [Finding(check, status: .skipped, evidence: "no answer in time")] }
             return [Finding(check, status: .ok)]
         }
     }

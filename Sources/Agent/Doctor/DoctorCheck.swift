@@ -3,6 +3,9 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case vaultDirMode = "vault.dir.mode"
     case vaultDirOwner = "vault.dir.owner"
     case vaultDirSymlink = "vault.dir.symlink"
+    case vaultUnreadable = "vault.unreadable"
+    case vaultFolderMode = "vault.folder.mode"
+    case vaultFolderUnusable = "vault.folder.unusable"
     case vaultMetadataMissing = "vault.metadata.missing"
     case vaultMetadataMode = "vault.metadata.mode"
     case vaultMetadataOwner = "vault.metadata.owner"
@@ -84,11 +87,14 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case exposurePtraceScope = "exposure.ptrace-scope"
     case exposureSwap = "exposure.swap"
 
+    case auditIncomplete = "audit.incomplete"
+
     case configMalformed = "config.malformed"
     case configUnknownKey = "config.unknown-key"
     case configWritableByOthers = "config.writable-by-others"
     case configRelativeXdg = "config.relative-xdg"
 
+    case agentSilent = "agent.silent"
     case agentNotRunning = "agent.not-running"
     case agentVersionDiffers = "agent.version-differs"
     case agentSocketMode = "agent.socket.mode"
@@ -110,7 +116,7 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case buildSqliteMissing = "build.sqlite-missing"
 
     package enum Section: String, Sendable, CaseIterable {
-        case vault, identity, backend, rotation, account, flow, network, exposure, config, agent, build
+        case vault, identity, backend, rotation, account, flow, network, exposure, audit, config, agent, build
     }
 
     /// The id's first word.
@@ -121,7 +127,8 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     /// Whether `--fix` repairs it.
     package var isFixable: Bool {
         switch self {
-        case .vaultDirMode, .vaultMetadataMode, .vaultSealedMode, .vaultLeftoverTemp, .identityKeyfileMode, .rotationPendingCommit,
+        case .vaultDirMode, .vaultFolderMode, .vaultMetadataMode, .vaultSealedMode, .vaultLeftoverTemp, .identityKeyfileMode,
+            .rotationPendingCommit,
             .configWritableByOthers:
             true
         default: false
@@ -135,7 +142,8 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
             .flowCaFile, .exposurePlaintextStore, .exposureCoreDumps, .exposurePtraceScope, .exposureSwap, .agentNotRunning,
             .agentMemoryNotLocked, .buildLibsecretMissing, .buildFrontDoorMissing, .buildNotInPath, .buildSqliteMissing:
             .info
-        case .vaultDirMode, .vaultDirOwner, .vaultDirSymlink, .vaultMetadataMissing, .vaultMetadataMode, .vaultMetadataOwner,
+        case .vaultDirMode, .vaultDirOwner, .vaultDirSymlink, .vaultUnreadable, .vaultFolderMode, .vaultFolderUnusable,
+            .vaultMetadataMissing, .vaultMetadataMode, .vaultMetadataOwner,
             .vaultMetadataSymlink, .vaultMetadataMalformed, .vaultMetadataNewerSchema, .vaultMetadataContainsSecret, .vaultMetadataMac,
             .vaultSealedMissing, .vaultSealedMode, .vaultSealedOwner, .vaultSealedSymlink, .vaultSealedMalformed, .vaultSealedForeign,
             .vaultRollback, .vaultCloned, .vaultRecipientMismatch, .identityMissing, .identityKeyfileMode, .identityKeyfileOwner,

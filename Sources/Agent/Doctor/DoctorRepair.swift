@@ -17,6 +17,8 @@ extension Doctor {
                 done.append("\(check.rawValue): \(path) had mode \(facts.octal), has \(host.look(path)?.octal ?? "?") now")
             } catch { done.append("\(check.rawValue): not done: \(error)") }
         }
+        // What stood behind a wrong mode is seen in the next round.
+        guard done.isEmpty else { return done }
         if found.contains(.vaultLeftoverTemp) {
             do throws(VaultError) {
                 done += try await VaultAudit.sweep(service.vault).map { "\(DoctorCheck.vaultLeftoverTemp.rawValue): removed \($0)" }
@@ -32,15 +34,17 @@ extension Doctor {
         let record = (try? service.vault.metadataStore.read())?.vault
         var all: [(DoctorCheck, String, Int)] = [
             (.vaultDirMode, paths.data, 0o077), (.vaultMetadataMode, paths.metadataFile, 0o077),
-            (.vaultSealedMode, paths.sealedFile, 0o077), (.configWritableByOthers, paths.configuration, 0o022),
+            (.vaultSealedMode, paths.sealedFile, 0o077), (.vaultFolderMode, paths.locks, 0o077),
+            (.vaultFolderMode, paths.data + "/journal", 0o077), (.configWritableByOthers, paths.configuration, 0o022),
             (.configWritableByOthers, paths.configurationFile, 0o022),
         ]
         switch record?.identitySource {
         case .keyFile:
             let path = record?.keyFile ?? paths.defaultKeyFile
+            // auth.json may have been edited: nothing is changed but this vault's own key, and its folder only where it is ours.
+            guard let recipient = record?.recipient, VaultAudit.holdsKey(path, of: recipient) else { break }
             all.append((.identityKeyfileMode, path, 0o077))
-            let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
-            all.append((.identityKeyfileMode, folder, 0o022))
+            if path == paths.defaultKeyFile { all.append((.identityKeyfileMode, paths.configuration, 0o022)) }
         case .passphrase: all.append((.identityKeyfileMode, paths.passphraseIdentityFile, 0o077))
         default: break
         }
@@ -53,12 +57,15 @@ extension Doctor {
         guard let accountId, let metadata = try? service.vault.metadataStore.read(), let account = metadata.account(id: accountId) else {
             return nil
         }
-        let token = "ai-usage-agent token \(account.provider) --account \(account.id)"
         guard metadata.vault?.identitySource != .passphrase else {
-            return "\(check): not done: the vault needs its passphrase; \(token)"
+            return "\(check): not done: the vault needs its passphrase; \(account.tokenCommand)"
         }
         do throws(OAuthError) {
             try await service.tokens.commitPending(account)
+            let isWaiting = (try? service.vault.metadataStore.read())?.pendingCommits(paths).contains { $0.id == account.id } ?? true
+            guard !isWaiting else {
+                return "\(check): not done: the record in the journal is none that can be committed; log in again: \(account.loginCommand)"
+            }
             return "\(check): the tokens of \(TerminalText.escape(account.displayName, limit: 60)) are in the store now"
         } catch { return "\(check): not done: \(error.message)" }
     }

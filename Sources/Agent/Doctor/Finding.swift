@@ -1,4 +1,5 @@
 package import Platform
+import Vault
 
 /// What one check came to.
 package struct Finding: Sendable, Equatable {
@@ -33,7 +34,8 @@ package struct Finding: Sendable, Equatable {
         self.status = status
         title = check.meaning.title
         self.detail = detail ?? (isTrouble ? check.meaning.why : nil)
-        self.evidence = evidence
+        // From files that anybody may have edited: neither a line of its own nor a secret.
+        self.evidence = evidence.map { TerminalText.escape(SecretTraces.redact($0), limit: 2000) }
         let text = remedy ?? (isTrouble ? check.meaning.remedy : nil)
         self.remedy = text == nil && command == nil ? nil : Remedy(text: text, command: command)
         self.account = account

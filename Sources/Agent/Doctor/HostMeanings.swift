@@ -33,6 +33,10 @@ extension DoctorCheck {
             Meaning(
                 "memory may be written to a disk", why: "Long-lived secrets are locked in memory; short-lived copies may get there.",
                 remedy: nil, command: nil)
+        case .auditIncomplete:
+            Meaning(
+                "a part of the audit got no answer in time", why: "What it looks at may be wrong; nobody knows.",
+                remedy: "See what hangs: a dead mount, a disk, a silent service. Then run it again.", command: nil)
         case .configMalformed:
             Meaning(
                 "config.json cannot be used", why: "Every command that needs it ends with 78.", remedy: "Edit the file.",
@@ -49,6 +53,10 @@ extension DoctorCheck {
             Meaning(
                 "an XDG variable is relative", why: "It is ignored, as the specification says: files are elsewhere than you think.",
                 remedy: "Make it absolute, or unset it.", command: nil)
+        case .agentSilent:
+            Meaning(
+                "the agent does not answer", why: "Commands wait for it before they work by themselves.",
+                remedy: "See whether it is stopped or stuck, and end it.", command: nil)
         case .agentNotRunning:
             Meaning(
                 "no agent runs", why: "Every command works by itself; tokens are renewed when they are asked for.",

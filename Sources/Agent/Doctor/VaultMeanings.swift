@@ -16,6 +16,20 @@ extension DoctorCheck {
                 "the data directory is a symbolic link or no directory",
                 why: "A link can be pointed elsewhere between two looks; the vault refuses it.", remedy: "Put a real directory there.",
                 command: nil)
+        case .vaultUnreadable:
+            Meaning(
+                "something of the vault cannot be read", why: "It may be in order; nobody can say, and no command works.",
+                remedy: "See what is in the way: permissions, the disk, the limits of this session. It is no reason to restore a backup.",
+                command: nil)
+        case .vaultFolderMode:
+            Meaning(
+                "the folder of the locks or the journal has other rights than its owner's", why: "Every refresh is refused there.",
+                remedy: "Give it to you alone.", command: nil)
+        case .vaultFolderUnusable:
+            Meaning(
+                "the folder of the locks or the journal, or something in it, is not what it should be",
+                why: "A refresh cannot take its lock there, or write down its result.", remedy: "See what stands there, and move it away.",
+                command: nil)
         case .vaultMetadataMissing:
             Meaning(
                 "auth.json is gone, and something of a vault is there",

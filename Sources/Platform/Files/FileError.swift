@@ -34,6 +34,9 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         return FileError(code == ENOENT ? .notFound : .system(code), path, "\(operation): \(errorText(code))")
     }
 
+    /// What is wrong is the file itself, not the way to it.
+    package var isOfContent: Bool { kind == .tooLarge || kind == .notRegular }
+
     package var description: String { "\(path): \(reason)" }
 }
 

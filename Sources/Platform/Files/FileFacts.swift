@@ -33,12 +33,15 @@ package struct FileFacts: Sendable, Equatable {
         return FileFacts(kind: kind, owner: status.st_uid, mode: Int(status.st_mode & 0o7777))
     }
 
-    /// The path without links and dots (realpath(3)); nil where nothing is there.
-    package static func resolved(_ path: String) -> String? {
-        guard let found = unsafe realpath(path, nil) else { return nil }
-        defer { unsafe free(found) }
-        return unsafe String(cString: found)
+    /// Why nothing can be seen although something may be there; nil where it is seen, or surely absent.
+    package static func obstacle(_ path: String) -> String? {
+        var status = stat()
+        guard unsafe lstat(path, &status) != 0, errno != ENOENT, errno != ENOTDIR else { return nil }
+        return errorText(errno)
     }
+
+    /// The permission bits, and why they are too few for the owner; nil where they are not, or where this is root.
+    package func lacks(_ bits: Int) -> Bool { geteuid() != 0 && mode & bits != bits }
 
     /// The permission bits as a person writes them.
     package var octal: String { String(mode & 0o777, radix: 8) }

@@ -230,8 +230,23 @@ package final class PrivateDirectory: Sendable {
         return swept
     }
 
-    /// What a crash left of any of our replacements in this directory.
-    package func temporaries() throws(FileError) -> [String] { try names().filter { $0.hasPrefix(PrivateDirectory.temporaryPrefix) } }
+    /// What a crash left of any of our replacements in this directory: regular files named as we name them, and nothing that a
+    /// person may have put there.
+    package func temporaries() throws(FileError) -> [String] {
+        try names().filter { name in
+            guard name.hasPrefix(PrivateDirectory.temporaryPrefix), let dot = name.lastIndex(of: ".") else { return false }
+            let tag = name[name.index(after: dot)...]
+            guard tag.utf8.count == 12, tag.allSatisfy({ $0.isHexDigit && !$0.isUppercase }) else { return false }
+            return (try? existingKind(name)) == S_IFREG
+        }
+    }
+
+    /// Seconds since the file was last written; nil if it cannot be told.
+    package func age(of name: String, now: Timestamp) -> Int? {
+        var status = stat()
+        guard unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+        return Int(now.milliseconds / 1000) - status.st_mtim.tv_sec
+    }
 
     /// The f_type of the file system that holds the directory (statfs(2)).
     package var filesystemMagic: Int64 { clinux_filesystem_magic(descriptor.raw) }

@@ -3,14 +3,25 @@ import Glibc
 
 /// Small files that anybody may read: /proc, /etc.
 package enum PublicFile {
-    /// Nil if it cannot be read, is larger, or is no UTF-8.
+    /// Nil if it cannot be read, is larger, is no regular file (a FIFO would be waited for), or is no UTF-8.
     package static func read(_ path: String, limit: Int = 65536) -> String? {
-        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { return nil }
-        let file = Descriptor(owning: raw)
-        guard let content = Terminal.readAll(from: file.raw, limit: limit) else { return nil }
+        guard let content = content(path, limit) else { return nil }
         return content.withBytes { bytes in UTF8Text.isValid(bytes) ? String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) : nil
         }
+    }
+
+    /// The same for a file of any encoding: what is no UTF-8 is replaced.
+    package static func readLeniently(_ path: String, limit: Int = 65536) -> String? {
+        guard let content = content(path, limit) else { return nil }
+        return content.withBytes { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
+    }
+
+    private static func content(_ path: String, _ limit: Int) -> SecretBytes? {
+        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard raw >= 0 else { return nil }
+        let file = Descriptor(owning: raw)
+        guard let status = try? file.status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Terminal.readAll(from: file.raw, limit: limit)
     }
 }
 

@@ -208,9 +208,11 @@ private final class Exchange: @unchecked Sendable {
     }
 
     private func readAuthorities(_ path: String) -> [UInt8]? {
-        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard raw >= 0 else { return nil }
         let file = Descriptor(owning: raw)
+        // A FIFO would be waited for.
+        guard let status = try? file.status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
         guard let content = Terminal.readAll(from: file.raw, limit: 16 << 20) else { return nil }
         return content.withBytes { span in span.indices.map { span[$0] } }
     }

@@ -8,6 +8,27 @@ package func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () -> R) async
     }
 }
 
+/// Runs work that may never come back (a dead mount) on a thread of its own.
+///
+/// - Returns: nil where it has not ended within `patience`; the thread is then left to itself.
+package func onOwnThread<R: Sendable>(within patience: Duration, _ body: @escaping @Sendable () async -> R) async -> R? {
+    let (answers, answer) = AsyncStream.makeStream(of: R.self)
+    CallerExecutor.start { answer.yield(await body()) }
+    return await withTaskGroup(of: R?.self) { group in
+        group.addTask {
+            for await value in answers { return value }
+            return nil
+        }
+        group.addTask {
+            try? await Task.sleep(for: patience)
+            return nil
+        }
+        let first = await group.next() ?? nil
+        group.cancelAll()
+        return first
+    }
+}
+
 private final class ThreadBody: Sendable {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }

@@ -2,8 +2,13 @@
 package enum ShellWord {
     /// As it is where no shell would take it apart, else in single quotes.
     package static func quote(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy(isPlain)
-        return isPlain ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
+        if !text.isEmpty, text.utf8.allSatisfy(isPlain) { return text }
+        // Dollar-quotes (POSIX.1-2024, 2.2.4) where a terminal could not show it.
+        if text.unicodeScalars.contains(where: TerminalText.isHazardous) {
+            let bytes = text.utf8.map { byte in isPlain(byte) ? String(UnicodeScalar(byte)) : "\\x" + Hex.encode([byte].span) }
+            return "$'" + bytes.joined() + "'"
+        }
+        return "'" + text.replacing("'", with: #"'\''"#) + "'"
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

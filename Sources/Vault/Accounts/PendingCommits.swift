@@ -13,7 +13,7 @@ extension Metadata {
     }
 
     /// Accounts with a RESULT that the next token commits.
-    func pendingCommits(_ paths: VaultPaths) -> [AccountRecord] {
+    package func pendingCommits(_ paths: VaultPaths) -> [AccountRecord] {
         accounts.filter { !$0.holdsTokensOfAnother && RotationJournal.hasRecord(paths, $0.id) }
     }
 
@@ -29,9 +29,6 @@ extension AccountRecord {
 
     /// The `statusReason` of such an account.
     package static let identityMismatch = "identity_mismatch"
-
-    /// The command that ends it.
-    var loginCommand: String { "ai-usage-agent auth login \(provider)" }
 }
 
 extension VaultError {
@@ -41,13 +38,12 @@ extension VaultError {
         if let first = pending.first {
             return VaultError(
                 .pendingCommit, "\(pending.count) refresh waits in the journal",
-                remedy: "commit it first: ai-usage-agent token \(first.provider) --account \(first.id)")
+                remedy: "commit it first: \(first.tokenCommand)")
         }
         guard let aside = metadata.keptAside(paths).first else { return nil }
         return VaultError(
             .pendingCommit,
             "the journal holds tokens of another account, with which the refresh of \(aside.displayName) (\(aside.provider)) was answered",
-            remedy: "log in to \(aside.displayName) again: \(aside.loginCommand), or forget it: "
-                + "ai-usage-agent auth logout \(aside.provider) --account \(aside.id)")
+            remedy: "log in to \(aside.displayName) again: \(aside.loginCommand), or forget it: \(aside.logoutCommand)")
     }
 }

@@ -1,12 +1,33 @@
 import Platform
 
 /// Where something stands in the clear that looks like a token or a key: by what it is called, or by what it is.
-enum SecretTraces {
+package enum SecretTraces {
     private static let names: Set<String> = [
         "accesstoken", "refreshtoken", "idtoken", "clientsecret", "apikey", "sessionkey", "cookie", "codeverifier", "password",
         "passphrase",
     ]
     private static let beginnings = ["eyJ", "sk-", "sess-", "rt_", "AGE-SECRET-KEY-1", "Bearer ", "ghp_"]
+
+    /// A text without what looks like a token or key in it, and without the name and password of an address.
+    package static func redact(_ text: String) -> String {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false).map { word -> String in
+            var word = String(word)
+            if let scheme = word.firstRange(of: "://"), let at = word[scheme.upperBound...].firstIndex(of: "@"),
+                !word[scheme.upperBound..<at].contains("/")
+            {
+                word.replaceSubrange(scheme.upperBound..<at, with: "…")
+            }
+            for beginning in beginnings {
+                // Not in the middle of a name or path.
+                guard let found = word.firstRange(of: beginning), word[found.lowerBound...].utf8.count >= 16,
+                    word[..<found.lowerBound].last.map({ "\"'=:(,;".contains($0) }) ?? true
+                else { continue }
+                return word[..<found.lowerBound] + "(looks like a secret)"
+            }
+            return word
+        }
+        return words.joined(separator: " ")
+    }
 
     /// JSON pointers (RFC 6901), never a value.
     static func places(in value: JSONValue, at place: String = "") -> [String] {

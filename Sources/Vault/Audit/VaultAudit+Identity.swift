@@ -22,6 +22,7 @@ extension VaultAudit {
     /// A rekeying that was cut off may have left the new one beside it, which is then the one that counts.
     private mutating func checkKeyFile(_ path: String) {
         guard let facts = look(path) else {
+            if let why = FileFacts.obstacle(path) { return add(VaultFault(.identityUnavailable, "\(path): \(why)")) }
             if look(path + IdentityLoader.waitingSuffix) == nil { add(VaultFault(.identityMissing, "\(path) is not there")) }
             return
         }
@@ -40,7 +41,7 @@ extension VaultAudit {
                 VaultFault(.identityMalformed, "\(path) is a symbolic link or no regular file", command: "ls -ld \(ShellWord.quote(path))"))
         }
         if facts.owner != user { add(VaultFault(.keyFileOwner, "\(path) belongs to user \(facts.owner)")) }
-        if facts.mode & 0o077 != 0 {
+        if facts.mode & 0o077 != 0 || facts.lacks(0o400) {
             add(VaultFault(.keyFileMode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(ShellWord.quote(path))"))
         }
     }
@@ -48,6 +49,7 @@ extension VaultAudit {
     private mutating func checkPassphraseFile() {
         let path = paths.passphraseIdentityFile
         guard let facts = look(path) else {
+            if let why = FileFacts.obstacle(path) { return add(VaultFault(.identityUnavailable, "\(path): \(why)")) }
             if look(path + IdentityLoader.waitingSuffix) == nil { add(VaultFault(.identityMissing, "\(path) is not there")) }
             return
         }
@@ -83,14 +85,38 @@ extension VaultAudit {
 
     /// Any age identity in clear, whether or not it is this vault's: a copy of the directory must not hold its key.
     mutating func checkKeysBesideVault() {
-        guard let names = try? PrivateDirectory.open(paths.data).names() else { return }
-        let mark = Array("AGE-SECRET-KEY-1".utf8)
-        for name in names where name != MetadataStore.fileName && name != SealedFileBackend.fileName {
-            let path = paths.data + "/" + name
-            guard look(path)?.kind == .file, let content = try? ForeignFile.read(path, limit: VaultAudit.largestKeyFile) else { continue }
-            if content.withBytes({ $0.contains(mark.span) }) {
-                add(VaultFault(.keyBesideVault, path, command: "mv \(ShellWord.quote(path)) \(ShellWord.quote(paths.configuration + "/"))"))
+        for path in VaultAudit.files(below: paths.data, depth: 3) where VaultAudit.holdsKey(path) {
+            add(VaultFault(.keyBesideVault, path, command: "mv -n \(ShellWord.quote(path)) \(ShellWord.quote(freePlace(for: path)))"))
+        }
+    }
+
+    /// Where the configuration is, under a name that nobody has.
+    private func freePlace(for path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? "identity"
+        let candidates = (0..<100).lazy.map { [paths, name] in "\(paths.configuration)/\(name).found\($0 == 0 ? "" : "-\($0)")" }
+        return candidates.first { look($0) == nil } ?? paths.configuration + "/\(name).found-\(Random.uuid())"
+    }
+
+    private static func files(below folder: String, depth: Int) -> [String] {
+        ForeignFile.names(in: folder).flatMap { name -> [String] in
+            let path = folder + "/" + name
+            switch FileFacts.at(path)?.kind {
+            case .file: return [path]
+            case .directory: return depth > 1 ? files(below: path, depth: depth - 1) : []
+            default: return []
             }
         }
+    }
+
+    /// Whether the file holds the identity of that recipient, whatever its mode.
+    package static func holdsKey(_ path: String, of recipient: String) -> Bool {
+        guard let content = try? ForeignFile.read(path, limit: largestKeyFile) else { return false }
+        return content.withBytes { bytes in (try? AgeIdentity(identityFile: bytes))?.recipient.text == recipient }
+    }
+
+    static func holdsKey(_ path: String) -> Bool {
+        guard let content = try? ForeignFile.read(path, limit: largestKeyFile) else { return false }
+        let mark = Array("AGE-SECRET-KEY-1".utf8)
+        return content.withBytes { $0.contains(mark.span) }
     }
 }

@@ -10,7 +10,7 @@ extension VaultAudit {
             add(
                 VaultFault(
                     .refusedRemembered, "\(account.displayName) of \(account.provider)",
-                    command: "ai-usage-agent auth login \(account.provider)", account: account.id))
+                    command: account.loginCommand, account: account.id))
         }
         let held = await heldLocks()
         for name in held {
@@ -18,10 +18,12 @@ extension VaultAudit {
             add(VaultFault(.lockHeld, path, command: "fuser -v \(ShellWord.quote(path))"))
         }
         for account in metadata.pendingCommits(paths) {
+            // Somebody is at it.
+            if held.contains(VaultLocks.accountFile(account.provider, account.accountKey, record.id)) { continue }
             add(
                 VaultFault(
                     .pendingCommit, "\(account.displayName) of \(account.provider)",
-                    command: "ai-usage-agent token \(account.provider) --account \(account.id)", account: account.id))
+                    command: account.tokenCommand, account: account.id))
         }
         for account in metadata.accounts where account.owner == .vault && RotationJournal.mark(paths, account.id) == .intent {
             // Somebody is at it.
@@ -29,7 +31,7 @@ extension VaultAudit {
             add(
                 VaultFault(
                     .intentLeft, "\(account.displayName) of \(account.provider)",
-                    command: "ai-usage-agent auth refresh \(account.provider) --account \(account.id)", account: account.id))
+                    command: account.refreshCommand, account: account.id))
         }
     }
 
@@ -47,6 +49,8 @@ extension VaultAudit {
     /// Refreshes share the lock of flights.
     private static func isFree(_ directory: PrivateDirectory, _ name: String) -> Bool {
         do throws(FileError) {
+            // To open it would make it.
+            guard try directory.exists(name) else { return true }
             switch try FileLock.acquireNow(directory, name, name == "flight" ? .shared : .exclusive) {
             case .some: return true
             case .none: return false
@@ -56,10 +60,12 @@ extension VaultAudit {
 
     /// What a crash left of a replacement, where nobody is writing now.
     mutating func checkLeftovers() {
-        for (directory, name) in VaultAudit.leftovers(paths) { add(VaultFault(.leftoverTemporary, directory.file(name))) }
+        for (directory, name) in VaultAudit.leftovers(paths, now: vault.time.now()) {
+            add(VaultFault(.leftoverTemporary, directory.file(name)))
+        }
     }
 
-    private static func leftovers(_ paths: VaultPaths) -> [(PrivateDirectory, String)] {
+    private static func leftovers(_ paths: VaultPaths, now: Timestamp) -> [(PrivateDirectory, String)] {
         guard let locks = try? PrivateDirectory.open(paths.locks), isFree(locks, VaultLocks.vaultFile), isFree(locks, "metadata") else {
             return []
         }
@@ -68,7 +74,9 @@ extension VaultAudit {
             guard let directory = try? PrivateDirectory.open(path, trust: path == paths.configuration ? .notWritableByOthers : .ours),
                 let names = try? directory.temporaries()
             else { continue }
-            found += names.map { (directory, $0) }
+            // Who writes settings takes none of these locks, and is done within a moment.
+            let isOld = { (name: String) in path != paths.configuration || (directory.age(of: name, now: now) ?? 0) > 60 }
+            found += names.filter(isOld).map { (directory, $0) }
         }
         return found
     }
@@ -77,7 +85,7 @@ extension VaultAudit {
     ///
     /// - Returns: what was removed.
     package static func sweep(_ vault: Vault) async throws(VaultError) -> [String] {
-        let found = leftovers(vault.paths)
+        let found = leftovers(vault.paths, now: vault.time.now())
         guard !found.isEmpty else { return [] }
         let locks = try VaultLocks(paths: vault.paths, time: vault.time)
         let vaultLock = try await locks.take(.vault)
@@ -86,7 +94,7 @@ extension VaultAudit {
         defer { extendLifetime(metadataLock) }
         return try translating { () throws(FileError) in
             var removed: [String] = []
-            for (directory, name) in found where try directory.exists(name) {
+            for (directory, name) in found where try directory.exists(name) && !holdsKey(directory.file(name)) {
                 try directory.remove(name)
                 removed.append(directory.file(name))
             }

@@ -72,7 +72,11 @@ extension VaultAudit {
             if record.sealedSha256 != nil, !hasWaiting { add(VaultFault(.sealedMissing, "\(paths.sealedFile) is not there")) }
             return skip(content, record.sealedSha256 == nil ? "nothing has been sealed yet" : "secrets.age is gone")
         }
-        guard let file = try? data.read(SealedFileBackend.fileName) else { return }
+        let file: SecretBytes
+        do throws(FileError) { file = try data.read(SealedFileBackend.fileName) } catch {
+            add(VaultFault(error.isOfContent ? .sealedMalformed : .unreadable, error.description))
+            return skip(content, "secrets.age could not be read")
+        }
         if let problem = file.withBytes({ bytes -> AgeError? in
             do throws(AgeError) {
                 _ = try AgeFile.workFactor(of: bytes)
@@ -110,12 +114,12 @@ extension VaultAudit {
         bundles = facts
         let stored = Set(facts.map(\.accountId))
         for account in metadata.accounts where account.owner == .vault && !stored.contains(account.id) {
-            let command = "ai-usage-agent auth login \(account.provider)"
+            let command = account.loginCommand
             add(VaultFault(.accountWithoutSecret, "\(account.displayName) of \(account.provider)", command: command, account: account.id))
         }
         let known = Set(metadata.accounts.map(\.id))
         for bundle in facts where !known.contains(bundle.accountId) {
-            let command = "ai-usage-agent auth login \(bundle.provider)"
+            let command = "ai-usage-agent auth login \(ShellWord.quote(bundle.provider))"
             add(VaultFault(.orphanSecret, "an account of \(bundle.provider)", command: command, account: bundle.accountId))
         }
     }

@@ -60,13 +60,20 @@ package struct VaultAudit: Sendable {
         .metadataMissing, .metadataMalformed, .metadataNewerSchema, .metadataContainsSecret,
     ]
     static let ofVault: [VaultFault.Check] = [
-        .metadataMAC, .sealedMissing, .sealedMalformed, .sealedForeign, .rollback, .cloned, .recipientMismatch, .leftoverTemporary,
+        .folderMode, .folderUnusable, .metadataMAC, .sealedMissing, .sealedMalformed, .sealedForeign, .rollback, .cloned,
+        .recipientMismatch, .leftoverTemporary,
         .identityMissing, .keyFileMode, .keyFileOwner, .keyBesideVault, .identityMalformed, .weakPassphraseFile, .identityUnavailable,
         .orphanSecret, .accountWithoutSecret, .duplicateItem, .intentLeft, .pendingCommit, .lockHeld, .refusedRemembered,
     ]
 
     private mutating func run() async {
-        guard let directory = look(paths.data) else { return skip(VaultFault.Check.allCases, "there is no vault yet") }
+        guard let directory = look(paths.data) else {
+            if let why = FileFacts.obstacle(paths.data) {
+                add(VaultFault(.unreadable, "\(paths.data): \(why)"))
+                return skip(VaultFault.Check.allCases, "the data directory cannot be seen")
+            }
+            return skip(VaultFault.Check.allCases, "there is no vault yet")
+        }
         checkDirectory(directory)
         checkFile(paths.metadataFile, .metadataSymlink, .metadataOwner, .metadataMode)
         checkFile(paths.sealedFile, .sealedSymlink, .sealedOwner, .sealedMode)
@@ -78,6 +85,7 @@ package struct VaultAudit: Sendable {
         }
         guard let metadata = readMetadata() else { return skip(VaultAudit.ofVault, "auth.json has to be repaired first") }
         self.metadata = metadata
+        checkFolders()
         checkLeftovers()
         checkKeysBesideVault()
         guard let record = metadata.vault else {
@@ -95,7 +103,7 @@ package struct VaultAudit: Sendable {
             )
         }
         if facts.owner != user { add(VaultFault(.directoryOwner, "\(paths.data) belongs to user \(facts.owner)")) }
-        if facts.mode & 0o077 != 0 {
+        if facts.mode & 0o077 != 0 || facts.lacks(0o700) {
             add(VaultFault(.directoryMode, "\(paths.data) has mode \(facts.octal)", command: "chmod 700 \(ShellWord.quote(paths.data))"))
         }
     }
@@ -106,7 +114,7 @@ package struct VaultAudit: Sendable {
             return add(VaultFault(symlink, "\(path) is a symbolic link or no regular file", command: "ls -ld \(ShellWord.quote(path))"))
         }
         if facts.owner != user { add(VaultFault(owner, "\(path) belongs to user \(facts.owner)")) }
-        if facts.mode & 0o077 != 0 {
+        if facts.mode & 0o077 != 0 || facts.lacks(0o400) {
             add(VaultFault(mode, "\(path) has mode \(facts.octal)", command: "chmod 600 \(ShellWord.quote(path))"))
         }
     }
@@ -121,7 +129,7 @@ package struct VaultAudit: Sendable {
         }
         let text: SecretBytes
         do throws(FileError) { text = try PrivateDirectory.open(paths.data).read(MetadataStore.fileName) } catch {
-            add(VaultFault(.metadataMalformed, error.description))
+            add(VaultFault(error.isOfContent ? .metadataMalformed : .unreadable, error.description))
             return nil
         }
         let path = paths.metadataFile

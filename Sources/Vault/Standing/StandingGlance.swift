@@ -14,6 +14,8 @@ package struct StandingGlance: Sendable {
     /// - Returns: the reason for distrust; nil where there is none, or where it cannot be told now.
     package func suspicion(thoroughly: Bool = false) async -> VaultError? {
         guard let look = look(), thoroughly || look.verdict != .newest else { return nil }
+        // To take a lock would make it; where there is none, nobody has written.
+        guard FileFacts.at(vault.paths.locks + "/" + VaultLocks.vaultFile) != nil else { return await judge(thoroughly: thoroughly) }
         // Who writes changes secrets.age, auth.json and the memory one after the other: only what stands still is compared.
         do throws(VaultError) {
             guard let lock = try VaultLocks(paths: vault.paths, time: vault.time).takeNow(.vault) else { return nil }

@@ -26,17 +26,22 @@ struct DoctorRun {
 
     /// - Throws: `CommandFailure` for a provider that there is none of; exit code 6 for what was found.
     func run() async throws {
-        var (doctor, context) = try prepare()
+        var (doctor, context) = try await prepare()
         var findings = await doctor.run()
         if options.fix {
             var said: Set<String> = []
             // What stood behind one fault is seen when it is repaired: config.json, too, is then read for the first time.
             while true {
-                let done = await doctor.repair(findings).filter { !said.contains($0) }
+                let (repairing, found) = (doctor, findings)
+                guard let repaired = await onOwnThread(within: DoctorRun.patience, { await repairing.repair(found) }) else {
+                    context.output.note("--fix: no answer from the disk; run it again once it answers")
+                    break
+                }
+                let done = repaired.filter { !said.contains($0) }
                 if done.isEmpty { break }
                 for sentence in done { context.output.note(sentence) }
                 said.formUnion(done)
-                (doctor, context) = try prepare()
+                (doctor, context) = try await prepare()
                 findings = await doctor.run()
             }
         }
@@ -46,8 +51,22 @@ struct DoctorRun {
         if isBad { throw ExitCode(6) }
     }
 
+    /// For what comes before and behind the audit itself, which has its own limit.
+    private static let patience = Duration.milliseconds(4500)
+
+    private func prepare() async throws(CommandFailure) -> (Doctor, CommandContext) {
+        let prepared = await onOwnThread(within: DoctorRun.patience) { () -> Result<(Doctor, CommandContext), CommandFailure> in
+            do throws(CommandFailure) { return .success(try make()) } catch { return .failure(error) }
+        }
+        if let prepared { return try prepared.get() }
+        let folder = (try? CommandContext.paths(ProcessEnvironment.current()))?.configuration ?? "the configuration folder"
+        throw CommandFailure(
+            code: "storage", message: "\(folder) does not answer",
+            remedy: "see whether it is on a dead mount: mount | grep -w \(ShellWord.quote(folder)); then run it again", exitCode: 1)
+    }
+
     /// A configuration that cannot be used is a finding here and no failure.
-    private func prepare() throws(CommandFailure) -> (Doctor, CommandContext) {
+    private func make() throws(CommandFailure) -> (Doctor, CommandContext) {
         let environment = ProcessEnvironment.current()
         let paths = try CommandContext.paths(environment)
         var configuration = Configuration()

@@ -63,7 +63,7 @@ struct DoctorText {
         func say(_ texts: [String?], after mark: String = "") {
             var said: Set<String> = []
             for text in texts.compactMap({ $0 }) where said.insert(text).inserted {
-                lines.append("      " + mark + TerminalText.escapeLines(text))
+                lines.append("      " + mark + TerminalText.escape(text, limit: 2000))
             }
         }
         say(findings.map(\.evidence))

@@ -116,7 +116,7 @@ struct DoctorTests {
                 let outcome = try await scene.run("auth", "doctor", "--strict", "--json")
                 #expect(outcome.status == 0, "\(outcome)")
                 let ofAgent = outcome.json["findings"].array?.filter { $0["id"].string?.hasPrefix("agent.") == true } ?? []
-                #expect(ofAgent.count == 8 && ofAgent.allSatisfy { $0["status"] == "ok" }, "\(ofAgent)")
+                #expect(ofAgent.count == 9 && ofAgent.allSatisfy { $0["status"] == "ok" }, "\(ofAgent)")
             }
         }
     }
@@ -134,6 +134,19 @@ struct DoctorTests {
         }
     }
 
+    @Test(
+        "An agent that says nothing is named, and what can be seen of it without its help is looked at",
+        .enabled(if: ScriptedAgent.isPossible))
+    func silentAgent() async throws {
+        try await Scene.with { scene in
+            let agent = try await ScriptedAgent(scene.home, "", ["--hold"])
+            let findings = try await audit(scene)
+            #expect(troubles(findings) == ["agent.silent"])
+            #expect(findings.first { $0["id"] == "agent.socket.mode" }?["status"] == "ok")
+            await agent.stop()
+        }
+    }
+
     @Test("--fix repairs what is fixable, says so, and changes nothing else")
     func fix() async throws {
         try await Scene.with { scene in
@@ -147,7 +160,7 @@ struct DoctorTests {
             try home.write([1, 2, 3], to: temporary)
             let opened = [
                 (home.data, 0o755), (home.metadataFile, 0o644), (home.sealedFile, 0o640), (home.keyFile, 0o644),
-                (home.configurationFile, 0o620),
+                (home.configurationFile, 0o620), (home.data + "/locks", 0o750),
             ]
             for (path, mode) in opened { try home.change(mode: mode, of: path) }
             let outcome = try await scene.run("auth", "doctor", "--fix", "--json")

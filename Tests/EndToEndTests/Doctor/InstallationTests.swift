@@ -101,9 +101,7 @@ struct InstallationTests {
                     #expect(took < .seconds(7))
                     #expect(outcome.errorText.isEmpty, "\(outcome)")
                     let found = ids(outcome, "warning", "error")
-                    #expect(found.isSuperset(of: ["backend.slow", "network.unreachable"]), "\(found)")
-                    let isAnswered = ids(outcome, "skipped").contains("agent.not-running")
-                    #expect(isAnswered, "the agent gave no answer")
+                    #expect(found.isSuperset(of: ["backend.slow", "network.unreachable", "agent.silent"]), "\(found)")
                     #expect(Set((outcome.json["findings"].array ?? []).compactMap { $0["id"].string }).count == DoctorCheck.allCases.count)
                 }
             }

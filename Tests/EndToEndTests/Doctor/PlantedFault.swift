@@ -75,6 +75,16 @@ struct PlantedFault: Sendable, CustomTestStringConvertible {
     private static let vault: [PlantedFault] = [
         PlantedFault("vault.dir.mode") { try $0.home.change(mode: 0o755, of: $0.home.data) },
         PlantedFault("vault.dir.symlink") { try moveAway($0.home, $0.home.data) },
+        PlantedFault("vault.unreadable") { scene in
+            let loop = scene.home.path + "/loop"
+            try scene.home.link(loop, to: loop)
+            scene.variables.withLock { $0["XDG_DATA_HOME"] = loop }
+        },
+        PlantedFault("vault.folder.mode") { try $0.home.change(mode: 0o755, of: $0.home.data + "/locks") },
+        PlantedFault("vault.folder.unusable") { scene in
+            try scene.home.delete(scene.home.data + "/locks/vault")
+            try scene.home.makeDirectory(scene.home.data + "/locks/vault")
+        },
         PlantedFault("vault.metadata.missing") { try $0.home.delete($0.home.metadataFile) },
         PlantedFault("vault.metadata.mode") { try $0.home.change(mode: 0o644, of: $0.home.metadataFile) },
         PlantedFault("vault.metadata.symlink") { try moveAway($0.home, $0.home.metadataFile) },

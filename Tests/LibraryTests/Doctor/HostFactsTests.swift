@@ -241,6 +241,8 @@ struct HostFactsTests {
             isOver.withLock { $0 = true }
             #expect(findings.first { $0.check == .flowPortBusy }?.status == .skipped)
             #expect(findings.first { $0.check == .vaultDirMode }?.status == .ok)
+            let gap = findings.first { $0.check.rawValue == "audit.incomplete" }
+            #expect(gap?.status == .warning && gap?.evidence?.contains("flow.port-busy") == true, "\(findings)")
         }
     }
 }
