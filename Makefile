@@ -5,7 +5,7 @@ PREFIX ?= $(HOME)/.local
 RELEASE = .build/release
 SWIFT_RELEASE = scripts/build-release
 
-.PHONY: run test soak bench bench-agents build programs install uninstall deb test-deb check lint format clean test-dependencies dependencies
+.PHONY: run test soak fuzz sanitize coverage mutate bench bench-agents build programs install uninstall deb test-deb check lint format clean test-dependencies dependencies
 
 run: programs
 	$(SWIFT_RELEASE) --product demo-provider
@@ -22,11 +22,30 @@ programs: dependencies
 test: test-dependencies check programs
 	swift build --build-tests
 	AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/run-tests
+	scripts/fuzz --seconds 60
+
+# The long form of the last line: each target gets its share of the seconds. What is learnt stays in .build/fuzz.
+FUZZ_SECONDS ?= 600
+fuzz: dependencies
+	scripts/fuzz --keep --seconds $(FUZZ_SECONDS)
 
 # The long form of what make test does in short: thousands of kills, every call, every history of a rotation.
 soak: test-dependencies programs
 	swift build --build-tests
 	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests|GoldenUsageTests'
+
+# The whole suite under AddressSanitizer, then under ThreadSanitizer (docs/testing.md); half an hour on two cores.
+sanitize: test-dependencies
+	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize address
+	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize thread
+
+# The lines that the library tests run; fails where code with many branches has less than 95 % of them.
+coverage: test-dependencies
+	scripts/coverage
+
+# Sixty changes of the age parser and the rotation, one at a time: does a test notice?
+mutate: test-dependencies
+	scripts/mutate
 
 # Medians and ratios on the release programs (docs/testing.md); some minutes, most of them for a thousand logins.
 bench: test-dependencies programs

@@ -86,10 +86,18 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// The fuzzers are built where they are asked for (scripts/fuzz): libFuzzer brings a main of its own, which no other build has.
+if Context.environment["AUA_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["Agent", "Providers", "OAuth", "Vault", "KeyringProtocol", "Age", "Platform"], path: "Tests/Fuzz",
+            exclude: ["Corpus", "Dictionaries", "Regressions"]))
+}
+
 var strictC: [CSetting] { [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)] }
 
 for target in package.targets where target.type != .system && !target.name.hasPrefix("C") {
-    let isTest = target.type == .test || target.name == "TestSupport"
+    let isTest = target.type == .test || ["TestSupport", "fuzz"].contains(target.name)
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),  // SE-0335

@@ -174,8 +174,10 @@ package struct VaultFlight: ~Copyable, Sendable {
 }
 
 /// A vault whose identity is in memory.
+///
+/// It does not hold the `Vault`, which holds it: with the last of both the keys are wiped.
 package final class OpenVault: Sendable {
-    private let vault: Vault
+    private let metadata: MetadataStore
     /// Of the vault, as in auth.json.
     package let id: String
     package let keys: VaultKeys
@@ -189,7 +191,7 @@ package final class OpenVault: Sendable {
     private let machine: String
 
     fileprivate init(vault: Vault, record: VaultRecord, keys: VaultKeys, fromWaiting: [UInt8]? = nil) throws(VaultError) {
-        self.vault = vault
+        metadata = vault.metadataStore
         self.fromWaiting = fromWaiting
         self.keys = keys
         machine = keys.machineBinding(vault.machineId)
@@ -200,12 +202,12 @@ package final class OpenVault: Sendable {
         switch record.backend {
         case .keyring: backend = KeyringBackend(helper: vault.sources.keyring, vaultId: record.id, mayAsk: vault.sources.mayAskPerson)
         case .file:
-            backend = SealedFileBackend(directory: locks.data, vault: vault, vaultId: record.id, machine: machine, keys: keys)
+            backend = SealedFileBackend(directory: locks.data, metadata: metadata, vaultId: record.id, machine: machine, keys: keys)
         }
     }
 
     /// What was written to this machine's stores, as far as it is remembered outside of them.
-    private var memory: StateMemory { StateMemory(paths: vault.paths, vaultId: id) }
+    private var memory: StateMemory { StateMemory(paths: metadata.paths, vaultId: id) }
 
     /// Why a bundle must not be refreshed or written now: an older copy, or another machine's. Nil if it may.
     ///
@@ -223,7 +225,7 @@ package final class OpenVault: Sendable {
         guard !bundles.isEmpty else { return nil }
         // The memory first: whatever another process writes meanwhile makes the metadata newer, never older.
         let remembered = memory.read()?.generations ?? [:]
-        let recorded = Dictionary(try vault.metadataStore.read().accounts.map { ($0.id, $0.generation) }) { max($0, $1) }
+        let recorded = Dictionary(try metadata.read().accounts.map { ($0.id, $0.generation) }) { max($0, $1) }
         for facts in bundles {
             let newest = max(remembered[facts.accountId] ?? 0, recorded[facts.accountId] ?? 0)
             guard facts.generation < newest else { continue }
@@ -239,7 +241,7 @@ package final class OpenVault: Sendable {
 
     /// The file backend of this vault, whether or not it is the pinned one.
     func sealedFile(in data: PrivateDirectory) -> SealedFileBackend {
-        SealedFileBackend(directory: data, vault: vault, vaultId: id, machine: machine, keys: keys)
+        SealedFileBackend(directory: data, metadata: metadata, vaultId: id, machine: machine, keys: keys)
     }
 
     /// The lock of one account; see `VaultLocks` for the order.
@@ -260,10 +262,10 @@ package final class OpenVault: Sendable {
 
     /// - Throws: `superseded` when what we would seal could not be opened any more, or what we read is no longer the store.
     func checkCurrent() throws(VaultError) {
-        guard let record = try vault.metadataStore.read().vault, record.id == id, record.recipient == keys.recipient.text,
+        guard let record = try metadata.read().vault, record.id == id, record.recipient == keys.recipient.text,
             record.backend == kind
         else {
-            throw VaultError.superseded(vault.paths)
+            throw VaultError.superseded(metadata.paths)
         }
     }
 
@@ -289,7 +291,7 @@ package final class OpenVault: Sendable {
     /// on its way.
     /// A damaged file is another matter: it holds every account and is not written over.
     package func hasDamagedItem(of facts: BundleFacts) async throws(VaultError) -> Bool {
-        guard backend is KeyringBackend, let known = try vault.metadataStore.read().account(id: facts.accountId),
+        guard backend is KeyringBackend, let known = try metadata.read().account(id: facts.accountId),
             known.accountKey == facts.accountKey, known.generation <= facts.generation
         else { return false }
         do throws(VaultError) {
@@ -338,7 +340,7 @@ package final class OpenVault: Sendable {
         _ state: SealedState?, _ accountId: String, _ generation: Int?, _ change: @Sendable (inout Metadata) -> Void
     ) async throws(VaultError) {
         let keys = keys
-        try await vault.metadataStore.update { metadata in
+        try await metadata.update { metadata in
             metadata.vault?.take(state, keys)
             change(&metadata)
         }

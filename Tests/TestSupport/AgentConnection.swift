@@ -4,7 +4,13 @@ package import Platform
 /// A caller of the agent's socket that may misbehave: bytes out, messages in.
 package final class AgentConnection: Sendable {
     private let socket: StreamSocket
-    private let received = Guarded<[UInt8]>([])
+    private let received = Guarded(Received())
+
+    private struct Received: Sendable {
+        var bytes: [UInt8] = []
+        /// In which there is no end of a message.
+        var searched = 0
+    }
 
     package init(_ path: String) throws { socket = try StreamSocket.connect(unix: path) }
 
@@ -50,14 +56,20 @@ package final class AgentConnection: Sendable {
     private func read(_ patience: Duration) -> String? {
         let end = TimeSource.system.elapsed() + patience
         while true {
-            let message = received.withLock { bytes -> String? in
-                guard let stop = bytes.firstIndex(of: 0) else { return nil }
-                defer { bytes.removeFirst(stop + 1) }
-                return String(decoding: bytes[..<stop], as: UTF8.self)
+            let message = received.change { received -> String? in
+                guard let stop = received.bytes[received.searched...].firstIndex(of: 0) else {
+                    received.searched = received.bytes.count
+                    return nil
+                }
+                defer {
+                    received.bytes.removeFirst(stop + 1)
+                    received.searched = 0
+                }
+                return String(decoding: received.bytes[..<stop], as: UTF8.self)
             }
             if let message { return message }
             switch socket.receive(65536) {
-            case .bytes(let bytes): received.withLock { $0 += bytes }
+            case .bytes(let bytes): received.change { $0.bytes += bytes }
             case .ended: return nil
             case .nothingYet:
                 let left = end - TimeSource.system.elapsed()

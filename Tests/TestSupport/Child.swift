@@ -181,7 +181,7 @@ package final class Child: Sendable {
     /// Reads both outputs to their ends, then takes the exit status.
     private func attend(_ output: Int32, _ error: Int32, _ patience: Duration?) {
         let begun = TimeSource.system.elapsed()
-        let deadline = patience.map { begun + $0 }
+        let deadline = patience.map { begun + $0 * Sanitizer.slowness }
         var open = [output, error]
         var isOutOfTime = false
         while !open.isEmpty {

@@ -54,16 +54,24 @@ package struct AgentClient: Sendable {
         buffer.append("}\0")
         let question = SecretBlock(buffer.finish())
         let socket = socket
-        let answer: Answer
         switch await onOwnThread({ AgentConversation.run(socket, question) }) {
         case .nobody: return nil
         case .broken(let reason): throw .broken(reason)
-        case .answer(let box): answer = try Answer(box)
+        case .answer(let box):
+            do throws(Failure) { return try AgentClient.read(box) } catch {
+                if case .refused(let error) = error, error.kind == .wrongStore { return nil }
+                throw error
+            }
         }
+    }
+
+    /// What a reply says, without the NUL at its end.
+    ///
+    /// - Throws: `refused` for an error, `broken` for what is no JSON.
+    static func read(_ reply: SecretBox) throws(Failure) -> Answer {
+        let answer = try Answer(reply)
         guard let name = answer.document.text(at: "error") else { return answer }
-        let error = VarlinkError(name: name, parameters: answer.parameters.object ?? JSONObject())
-        if error.kind == .wrongStore { return nil }
-        throw .refused(error)
+        throw .refused(VarlinkError(name: name, parameters: answer.parameters.object ?? JSONObject()))
     }
 
     /// The same for parameters without secrets.

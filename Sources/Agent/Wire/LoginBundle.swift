@@ -83,7 +83,8 @@ private struct LoginBundleReader: ~Copyable {
     func value(_ name: String) -> JSONValue { document.at(name).map { document.value($0) } ?? .null }
 
     func text(_ path: String...) throws(OAuthError) -> String {
-        guard let text = try optional(path) else { throw LoginBundleReader.wrong(path.joined(separator: ".")) }
+        // What is stored without a name could not be read again.
+        guard let text = try optional(path), !text.isEmpty else { throw LoginBundleReader.wrong(path.joined(separator: ".")) }
         return text
     }
 

@@ -118,7 +118,8 @@ package struct TokenEndpoint: Sendable {
                 if clientRefusals.contains(code) { return .clientRefused(reason: words) }
             }
             if status == 401, client.treats401AsRefusal, !isHTML {
-                return .refused(reason: quoting ? problem?.code ?? "status 401" : "status 401")
+                let code = quoting ? problem?.code.map { TerminalText.escape($0, limit: 100) } : nil
+                return .refused(reason: code ?? "status 401")
             }
             return .transient(reason: words, retryAfter: retryAfter, rateLimited: false)
         case 429: return .transient(reason: words, retryAfter: retryAfter, rateLimited: true)

@@ -53,7 +53,8 @@ struct JSONReader {
             count += 1
             guard isNew else {
                 position = at
-                throw failure("the name \"\(JSONString.text(text, nodes[nodes.count - 1]).prefix(60))\" appears twice", text)
+                let name = TerminalText.escape(JSONString.text(text, nodes[nodes.count - 1]), limit: 60)
+                throw failure("the name \"\(name)\" appears twice", text)
             }
             skipSpace(text)
             guard take(text, ":") else { throw failure("expected ':'", text) }

@@ -10,18 +10,16 @@ package enum TerminalText {
         }
     }
 
-    /// At most `limit` characters, hazardous ones written as \u{…}.
+    /// At most `limit` characters as they are written, hazardous ones as \u{…}, and "…" where there were more. What was escaped
+    /// already stays as it is.
     package static func escape(_ text: String, limit: Int = 300) -> String {
         var safe = ""
         var count = 0
         for scalar in text.unicodeScalars {
-            count += 1
+            let name = isHazardous(scalar) ? "\\u{" + String(scalar.value, radix: 16) + "}" : nil
+            count += name?.utf8.count ?? 1
             if count > limit { return safe + "…" }
-            if isHazardous(scalar) {
-                safe += "\\u{" + String(scalar.value, radix: 16) + "}"
-            } else {
-                safe.unicodeScalars.append(scalar)
-            }
+            if let name { safe += name } else { safe.unicodeScalars.append(scalar) }
         }
         return safe
     }

@@ -5,9 +5,15 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// Since 1970, in UTC.
     package let milliseconds: Int64
 
-    package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    /// Seconds that no clock shows are cut to the nearest moment that can be held: the number may be a server's.
-    package init(seconds: Int) { milliseconds = Timestamp.scaled(seconds) }
+    /// A moment outside of the years 0 to 9999 is cut to the nearest one in them: the number may be a server's, and what is
+    /// written down must be readable again.
+    package init(milliseconds: Int64) { self.milliseconds = min(max(milliseconds, Timestamp.earliest), Timestamp.latest) }
+    package init(seconds: Int) { self.init(milliseconds: Timestamp.scaled(seconds)) }
+
+    /// 0000-01-01T00:00:00Z
+    private static let earliest: Int64 = -62_167_219_200_000
+    /// 9999-12-31T23:59:59.999Z
+    private static let latest: Int64 = 253_402_300_799_999
 
     /// Whole seconds since 1970, rounded down.
     package var seconds: Int { Timestamp.wholeSeconds(milliseconds) }
@@ -18,10 +24,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
         Timestamp(milliseconds: sum(time.milliseconds, scaled(seconds)))
     }
     /// Seconds from `b` to `a`, rounded down.
-    package static func - (a: Timestamp, b: Timestamp) -> Int {
-        let (difference, isCut) = a.milliseconds.subtractingReportingOverflow(b.milliseconds)
-        return wholeSeconds(isCut ? (a < b ? .min : .max) : difference)
-    }
+    package static func - (a: Timestamp, b: Timestamp) -> Int { wholeSeconds(a.milliseconds - b.milliseconds) }
 
     private static func wholeSeconds(_ milliseconds: Int64) -> Int {
         let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
@@ -77,7 +80,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
             tm_mon: Int32(month - 1), tm_year: Int32(year - 1900), tm_wday: 0, tm_yday: 0, tm_isdst: 0, tm_gmtoff: 0,
             tm_zone: nil)
         let seconds = unsafe timegm(&parts)
-        milliseconds = Int64(seconds - offset) * 1000 + Int64(fraction)
+        self.init(milliseconds: Int64(seconds - offset) * 1000 + Int64(fraction))
     }
 
     /// Reads a date as HTTP writes it, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7); nil for its older forms.

@@ -12,7 +12,7 @@ package struct CodexIdentity: IdentityReading {
 
     /// User and workspace are compared each with its own; what the new tokens leave out they do not deny.
     package func contradicts(_ storedKey: String, idToken: JSONValue?, accessToken: JSONValue?) -> Bool {
-        guard let new = identity(idToken: idToken, accessToken: accessToken)?.accountKey else { return false }
+        guard let new = identity(idToken: idToken, accessToken: accessToken)?.accountKey, new != storedKey else { return false }
         let stored = storedKey.split(separator: "__").map(String.init)
         let named = new.split(separator: "__").map(String.init)
         if stored.count == 2, named.count == 2 { return stored != named }
@@ -40,7 +40,7 @@ package struct CodexIdentity: IdentityReading {
         case (nil, let account?): key = account
         case (let user?, nil): key = user
         case (nil, nil):
-            guard let subject = tokens.lazy.compactMap({ $0["sub"].string }).first else { return nil }
+            guard let subject = tokens.lazy.compactMap({ $0["sub"].string }).first(where: { !$0.isEmpty }) else { return nil }
             key = subject
         }
         var identity = AccountIdentity(accountKey: key)

@@ -45,10 +45,11 @@ enum CodexUsage {
             let kind = UsageWindow.Kind(minutes: minutes)
             let name = TerminalText.escape(idPrefix + (kind == .other ? member.name.replacingUnderscores : kind.rawValue), limit: 80)
             // Two windows of one length keep their slot in the id, and no two of all have the same.
-            var id = seen.contains(name) ? name + "-" + TerminalText.escape(member.name.replacingUnderscores, limit: 40) : name
+            // As long as a stored id may be (`UsageWindow.unique`), or it would be another one when it is read again.
+            var id = seen.contains(name) ? TerminalText.escape(name + "-" + member.name.replacingUnderscores, limit: 80) : name
             var count = 2
             while !seen.insert(id).inserted {
-                id = "\(name)-\(count)"
+                id = "\(TerminalText.escape(name, limit: 74))-\(count)"
                 count += 1
             }
             let title = [scope, self.title(kind, minutes)].compactMap { $0 }.joined(separator: ", ")

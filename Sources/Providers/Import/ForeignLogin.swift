@@ -78,13 +78,14 @@ package struct ForeignReading: Sendable {
         _ parts: ForeignParts, in document: borrowing JSONDocument, scopes: [String]? = nil, loginExpiresAt: Timestamp? = nil,
         identify: (_ idToken: JSONValue?, _ accessToken: JSONValue?) -> AccountIdentity?
     ) {
+        let entry = TerminalText.escape(parts.entry, limit: 80)
         if ForeignReading.isFenced(parts.access, document) || ForeignReading.isFenced(parts.refresh, document) {
-            return refuse("\(parts.entry): a refresh of OpenClaw is under way there or failed (a fence marker); run OpenClaw once")
+            return refuse("\(entry): a refresh of OpenClaw is under way there or failed (a fence marker); run OpenClaw once")
         }
         guard let node = document.at(parts.access), let token = document.secret(node), !token.isEmpty else {
-            return refuse("\(parts.entry): it is logged out (there is no access token)")
+            return refuse("\(entry): it is logged out (there is no access token)")
         }
-        guard TokenResponse.isToken(token) else { return refuse("\(parts.entry): its access token is none") }
+        guard TokenResponse.isToken(token) else { return refuse("\(entry): its access token is none") }
         let access = Claims.decode(token)
         var idToken: JSONValue?
         if let path = parts.id, let node = document.at(path), let id = document.secret(node) { idToken = Claims.decode(id) }

@@ -59,7 +59,7 @@ extension UsageWindow {
     /// Nil for what is no object.
     fileprivate init?(_ window: JSONValue, _ index: Int, _ now: Timestamp, _ seen: inout Set<String>) {
         guard window.object != nil else { return nil }
-        let minutes = window["windowMinutes"].lenientNumber.flatMap { $0 >= 0 && $0 < 1e9 ? Int($0.rounded()) : nil }
+        let minutes = window["windowMinutes"].lenientNumber.map { $0.rounded() }.flatMap { (0..<1e9).contains($0) ? Int($0) : nil }
         let kind = window["kind"].string.flatMap(UsageWindow.Kind.init) ?? UsageWindow.Kind(minutes: minutes)
         self.init(
             id: UsageWindow.unique(window["id"].string ?? "window-\(index + 1)", &seen), kind: kind,
@@ -74,7 +74,7 @@ extension UsageWindow {
         var id = name
         var count = 2
         while !seen.insert(id).inserted {
-            id = "\(name)-\(count)"
+            id = "\(TerminalText.escape(name, limit: 74))-\(count)"
             count += 1
         }
         return id

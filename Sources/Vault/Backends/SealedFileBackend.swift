@@ -20,10 +20,10 @@ struct SealedFileBackend: SecretsBackend {
         let suspicion: VaultError?
     }
 
-    init(directory: PrivateDirectory, vault: Vault, vaultId: String, machine: String, keys: VaultKeys) {
+    init(directory: PrivateDirectory, metadata: MetadataStore, vaultId: String, machine: String, keys: VaultKeys) {
         self.directory = directory
-        metadata = vault.metadataStore
-        memory = StateMemory(paths: vault.paths, vaultId: vaultId)
+        self.metadata = metadata
+        memory = StateMemory(paths: metadata.paths, vaultId: vaultId)
         self.vaultId = vaultId
         self.machine = machine
         self.keys = keys

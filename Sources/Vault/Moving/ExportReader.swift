@@ -28,7 +28,11 @@ package struct ExportReader: Sendable {
 
     /// - Throws: `foreign` for a file that is for somebody else or holds something else, `wrongPassphrase`, `corrupt`.
     func read(_ file: borrowing SecretBytes, _ keys: VaultKeys, machineId: String?) async throws(VaultError) -> Content {
-        let plaintext = try await decrypt(file, keys)
+        try ExportReader.content(try await decrypt(file, keys), machineId: machineId)
+    }
+
+    /// What an opened export says.
+    static func content(_ plaintext: consuming SecretBytes, machineId: String?) throws(VaultError) -> Content {
         guard let document = try? JSONDocument(plaintext), document.text(at: "format") == ExportFormat.name,
             let version = document.integer(at: "version"), let salt = document.text(at: "machineSalt"),
             let machine = document.text(at: "machine"), let list = document.at("bundles"), document.isArray(list)

@@ -95,7 +95,8 @@ package struct StandingGlance: Sendable {
         do throws(VaultError) {
             let keys = try await IdentityLoader(sources: vault.sources).load(look.record, fromWaiting: &waiting)
             let file = SealedFileBackend(
-                directory: look.data, vault: vault, vaultId: look.record.id, machine: keys.machineBinding(vault.machineId), keys: keys)
+                directory: look.data, metadata: vault.metadataStore, vaultId: look.record.id, machine: keys.machineBinding(vault.machineId),
+                keys: keys)
             return Judgement(suspicion: try file.suspicion())
         } catch { return nil }
     }

@@ -67,10 +67,10 @@ struct HistoryText {
                 drawn += " "
                 continue
             }
-            drawn.append(heights[min(7, max(0, Int(used / 100 * 8)))])
+            drawn.append(heights[Int(min(7, max(0, used / 100 * 8)))])
         }
         let title = StyledLine.fit(TerminalText.escape(samples.last?.title ?? "", limit: 60), titleWidth)
-        let percent = samples.last?.usedPercent.map { String(Int(min(max($0, -9999), 99999).rounded())) } ?? "?"
+        let percent = samples.last?.usedPercent.map(HistoryText.whole) ?? "?"
         let peak = samples.compactMap(\.usedPercent).max() ?? 0
         let paint = peak >= 90 ? style.red : peak >= 70 ? style.yellow : style.green
         return "  " + title + String(repeating: " ", count: max(0, titleWidth - StyledLine.columns(of: title))) + "  " + paint(drawn)
@@ -90,10 +90,13 @@ struct HistoryText {
             "\(Timestamp.pad(parts.month, 2))-\(Timestamp.pad(parts.day, 2)) \(Timestamp.pad(parts.hour, 2)):\(Timestamp.pad(parts.minute, 2))"
     }
 
+    /// A percentage as a provider said it, which need not be one.
+    private static func whole(_ percent: Double) -> String { String(Int(min(max(percent, -9999), 99999).rounded())) }
+
     // MARK: - Events
 
     private func words(_ event: UsageEvent) -> String {
-        func percent(_ value: JSONValue) -> String { value.number?.double.map { "\(Int($0.rounded())) %" } ?? "?" }
+        func percent(_ value: JSONValue) -> String { value.number?.double.map { HistoryText.whole($0) + " %" } ?? "?" }
         let window = TerminalText.escape(event.window ?? "", limit: 60)
         switch event.kind {
         case .bucketChanged:

@@ -60,8 +60,8 @@ struct AgentCrowdTests {
     }
 
     @Test(
-        "64 callers who are silent, slow, malformed, too long or another user's do not make a good one's answers take more than twice as long"
-    )
+        "64 callers who are silent, slow, malformed, too long or another user's do not make a good one's answers take more than twice as long",
+        .enabled(if: Sanitizer.isOff, "under a sanitizer the work itself takes the time"))
     func misbehaved() async throws {
         try await Scene.with { scene in
             try await RunningAgent.with(scene) { agent in
@@ -191,7 +191,8 @@ struct AgentCrowdTests {
                     "\(questions) questions: descriptors \(before.descriptors) to \(after.descriptors), RssAnon \(before.anonymous) to \(after.anonymous) kB"
                 )
                 #expect(after.descriptors <= before.descriptors + 4)
-                #expect(after.anonymous <= before.anonymous + 512)
+                // AddressSanitizer keeps what was freed for a while, and ThreadSanitizer remembers who touched what.
+                if Sanitizer.isOff { #expect(after.anonymous <= before.anonymous + 512) }
             }
         }
     }

@@ -3,7 +3,9 @@ import Platform
 import TestSupport
 import Testing
 
-@Suite("What the agent's memory holds", .enabled(if: geteuid() == 0, "reads another process's memory as root"))
+@Suite(
+    "What the agent's memory holds", .enabled(if: geteuid() == 0, "reads another process's memory as root"),
+    .enabled(if: Sanitizer.isOff, "a sanitizer shadows the memory, terabytes of it, and keeps what was freed"))
 struct AgentMemoryTests {
     @Test(
         "While it is open, the tokens at hand and no refresh token; locked, neither those nor the vault's key; after a refresh, no old one")

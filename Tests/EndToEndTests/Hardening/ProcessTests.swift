@@ -71,7 +71,7 @@ struct ProcessTests {
     }
 
     @Test(
-        "keeps working where no memory may be locked",
+        "keeps working where no memory may be locked", .enabled(if: Sanitizer.isOff, "a sanitizer makes mlock do nothing"),
         .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
     func unlockedMemory() async throws {
         try await Scene.with { scene in
@@ -144,6 +144,7 @@ struct ProcessTests {
 
     @Test(
         "token with a fresh token opens neither libcurl nor ICU nor all of Foundation, and makes no socket and no thread",
+        .enabled(if: Sanitizer.chosen != .thread, "that sanitizer has a thread of its own"),
         .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
     func freshToken() async throws {
         try await Scene.with { scene in

@@ -94,6 +94,23 @@ struct ScreenTests {
         for line in Self.history(columns).split(separator: "\n") { #expect(line.count <= columns, "\(line)") }
     }
 
+    @Test("A percentage that is none is drawn and written all the same", arguments: [1e300, -1e300, 1e21, .greatestFiniteMagnitude])
+    func absurdPercentage(_ used: Double) {
+        let now = SampleSnapshots.now
+        let sample = UsageSample(
+            at: now + -60, provider: "codex", accountId: "1", window: "session", kind: "session", title: "5 h", usedPercent: used,
+            resetsAt: nil)
+        let event = UsageEvent(
+            at: now + -60, provider: "codex", accountId: "1", kind: .thresholdCrossed, from: 1, to: .optional(used), bucket: "ok",
+            window: "session", threshold: 100)
+        let text = HistoryText(
+            style: Style(hasColour: false, hasUnicode: true), columns: 80, now: now, names: [:], calendar: Self.utc
+        ).render([sample], [event], since: now + -3600)
+        #expect(text.contains(used > 0 ? "99999 %" : "-9999 %"))
+        #expect(text.contains("session over 100 %"))
+        for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
     @Test("Accounts stand side by side where there is room for two or three, else below each other")
     func columns() {
         func isBeside(_ columns: Int, _ count: Int) -> Bool {

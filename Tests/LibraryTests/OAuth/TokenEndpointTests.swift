@@ -34,6 +34,9 @@ struct TokenEndpointTests {
         .init(name: "401 capitals", status: 401, body: openAI("Refresh_Token_Reused"), codex: "refused refresh_token_reused"),
         .init(name: "401 anything else", status: 401, body: #"{"detail":"Unauthorized"}"#, codex: "refused status 401", other: "transient"),
         .init(name: "401 unknown code", status: 401, body: openAI("no_such_thing"), codex: "refused no_such_thing", other: "transient"),
+        .init(
+            name: "401 hostile code", status: 401, body: openAI("\\u001b[2J" + String(repeating: "x", count: 60_000)),
+            codex: #"refused \u{1b}[2j"# + String(repeating: "x", count: 91) + "…", other: "transient"),
         .init(name: "401 empty", status: 401, body: "", codex: "refused status 401", other: "transient"),
         .init(name: "401 page", status: 401, body: "<html>", headers: html, codex: "transient"),
         .init(

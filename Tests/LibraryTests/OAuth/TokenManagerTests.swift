@@ -67,6 +67,17 @@ struct TokenManagerTests {
         #expect(try house.record(account)?.loginExpiresAt == house.clock.now.wholeSeconds + 500)
     }
 
+    @Test("An end of the login that no calendar has costs no tokens and leaves both files readable", arguments: ["1e12", "9.9e99"])
+    func loginEndFarAway(_ seconds: String) async throws {
+        let house = try await VaultHouse()
+        let account = try await house.expiredAccount()
+        await house.server.expect(
+            .reply(200, #"{"access_token":"at-2","refresh_token":"rt-2","expires_in":60,"refresh_token_expires_in":\#(seconds)}"#))
+        #expect(try await house.token(account, .new).text == "at-2")
+        #expect(try await house.stored(account) == .init(access: "at-2", refresh: "rt-2", generation: 2))
+        #expect(try house.record(account)?.generation == 2)
+    }
+
     @Test("64 tasks that want one expired account make one request and get one answer")
     func manyTasks() async throws {
         let gate = OAuthGate()

@@ -38,6 +38,7 @@ struct JSONReaderTests {
         (#"{"a":1,"a":1}"#, "appears twice"), (#"{"a":1,"\u0061":2}"#, "appears twice"),
         (#"{"é":1,"\u00e9":2}"#, "appears twice"), (#"{"😀":1,"\ud83d\ude00":2}"#, "appears twice"),
         (#"[{"x":{"":1,"":2}}]"#, "appears twice"),
+        (#"{"\u001b[2J":1,"\u001b[2J":2}"#, #"the name "\u{1b}[2J" appears twice"#),
         // Swift calls these pairs equal, so a lookup would find only one of them.
         ("{\"K\":1,\"\u{212A}\":2}", "appears twice"), ("{\"é\":1,\"e\u{301}\":2}", "appears twice"),
         (#""\ud800""#, "lone surrogate"), (#""\udc00""#, "lone surrogate"), (#""\ud800\u0041""#, "lone surrogate"),

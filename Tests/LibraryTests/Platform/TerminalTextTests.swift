@@ -36,6 +36,23 @@ struct TerminalTextTests {
         #expect(TerminalText.escape("a" + String(repeating: "\u{301}", count: 1000), limit: 10).unicodeScalars.count == 11)
     }
 
+    @Test("The limit holds for what is written, and what was escaped once is not escaped or cut again")
+    func limitOfTheEscaped() {
+        for text in [
+            String(repeating: "\u{1B}", count: 300), String(repeating: "a\u{202E}", count: 40),
+            String(repeating: "x", count: 78) + "\u{200B}y",
+        ] {
+            for limit in [10, 80] {
+                let shown = TerminalText.escape(text, limit: limit)
+                #expect(shown.unicodeScalars.count <= limit + 1)
+                #expect(shown.hasSuffix("…"))
+                #expect(TerminalText.escape(shown, limit: limit) == shown)
+            }
+        }
+        #expect(TerminalText.escape("ab\u{1B}", limit: 8) == "ab\\u{1b}")
+        #expect(TerminalText.escape("abc\u{1B}", limit: 8) == "abc…")
+    }
+
     @Test("Line ends stay where lines are wanted, and nothing else does")
     func lines() {
         #expect(TerminalText.escapeLines("a\nb\n") == "a\nb\n")

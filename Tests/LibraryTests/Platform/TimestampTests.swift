@@ -72,16 +72,34 @@ struct TimestampTests {
 
     @Test("A number of seconds that no clock shows is cut, not wrapped and not a crash")
     func extremes() {
-        #expect(Timestamp(seconds: .max).milliseconds == .max)
-        #expect(Timestamp(seconds: .min).milliseconds == .min)
-        #expect((Timestamp(seconds: .max) + 1).milliseconds == .max)
-        #expect((Timestamp(seconds: .min) + -1).milliseconds == .min)
-        #expect((Timestamp(seconds: 0) + .max).milliseconds == .max)
-        #expect(Timestamp(seconds: .max) - Timestamp(seconds: .min) > 9_000_000_000_000_000)
-        #expect(Timestamp(seconds: .min) - Timestamp(seconds: .max) < -9_000_000_000_000_000)
+        let (first, last) = (-62_167_219_200_000 as Int64, 253_402_300_799_999 as Int64)
+        #expect(Timestamp(seconds: .max).milliseconds == last)
+        #expect(Timestamp(seconds: .min).milliseconds == first)
+        #expect((Timestamp(seconds: .max) + 1).milliseconds == last)
+        #expect((Timestamp(seconds: .min) + -1).milliseconds == first)
+        #expect((Timestamp(seconds: 0) + .max).milliseconds == last)
+        #expect(Timestamp(seconds: .max) - Timestamp(seconds: .min) == (last - first) / 1000)
+        #expect(Timestamp(seconds: .min) - Timestamp(seconds: .max) == -(last - first) / 1000 - 1)
         for time in [Timestamp(seconds: .max), Timestamp(seconds: .min)] {
             #expect(time.description.hasSuffix("Z"))
             #expect(time.local.month > 0)
         }
     }
+
+    @Test(
+        "Whatever moment a server or a store names, it is read as it was written",
+        arguments: [
+            253_402_300_799_999, 253_402_300_800_000, 999_999_999_999_000, .max, -62_167_219_200_000, -62_167_219_200_001, .min,
+        ] as [Int64])
+    func farAway(_ milliseconds: Int64) {
+        let time = Timestamp(milliseconds: milliseconds)
+        #expect(Timestamp(time.description) == time, "\(time)")
+    }
+
+    @Test(
+        "An offset does not lead out of the years that can be written",
+        arguments: [
+            ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.999Z"), ("0000-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z"),
+        ])
+    func offsetAtTheEnd(_ text: String, _ written: String) { #expect(Timestamp(text)?.description == written) }
 }

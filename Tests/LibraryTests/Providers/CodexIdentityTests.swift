@@ -67,6 +67,19 @@ struct CodexIdentityTests {
         #expect(CodexIdentity().identity(idToken: id, accessToken: access)?.accountKey == expected)
     }
 
+    @Test("A subject without a letter names nobody: an account without a key could not be read again")
+    func emptySubject() {
+        #expect(CodexIdentity().identity(idToken: ["sub": ""], accessToken: nil) == nil)
+        #expect(CodexIdentity().identity(idToken: ["sub": ""], accessToken: ["sub": "s"])?.accountKey == "s")
+    }
+
+    @Test("Tokens never contradict the account that they name", arguments: [("_", "_"), ("__", "__"), ("a__b", "c"), ("a", "a")])
+    func noSelfContradiction(_ user: String, _ account: String) throws {
+        let claims = CodexIdentityTests.token(["chatgpt_user_id": .string(user), "chatgpt_account_id": .string(account)])
+        let key = try #require(CodexIdentity().identity(idToken: claims, accessToken: nil)).accountKey
+        #expect(!CodexIdentity().contradicts(key, idToken: claims, accessToken: nil))
+    }
+
     @Test("The e-mail comes from the id_token, then from a profile, then from nowhere")
     func email() {
         func email(_ id: JSONValue?, _ access: JSONValue?) -> String? { CodexIdentity().identity(idToken: id, accessToken: access)?.email }

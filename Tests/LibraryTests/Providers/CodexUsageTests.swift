@@ -214,4 +214,22 @@ struct CodexUsageTests {
         #expect(content.windows.count == 8)
         #expect(Set(content.windows.map(\.id)).count == 8)
     }
+
+    @Test("What is stored of a reading is the reading, however long the provider's names are and whatever stands in them")
+    func storedReading() throws {
+        let long = String(repeating: "m", count: 70)
+        let window = CodexUsageTests.window("1", "18000")
+        let slots = #""rate_limit":{"p\#(long)_window":\#(window),"q\#(long)_window":\#(window)}"#
+        for feature in [long + long, String(repeating: #"\u001b"#, count: 60)] {
+            let extra = #"{"metered_feature":"\#(feature)",\#(slots)}"#
+            let body = CodexUsageTests.with(#""additional_rate_limits":[\#(extra),\#(extra)]"#)
+            guard case .reading(let content) = CodexUsageTests.read(body) else {
+                Issue.record("no reading")
+                return
+            }
+            #expect(content.windows.count >= 4)
+            let stored = try JSONValue(parsing: JSONValue.object(content.json).compact)
+            #expect(UsageReading.Content(stored, now: CodexUsageTests.now) == content)
+        }
+    }
 }

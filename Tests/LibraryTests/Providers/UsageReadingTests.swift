@@ -15,6 +15,16 @@ struct UsageReadingTests {
         var testDescription: String { name }
     }
 
+    @Test(
+        "A length of a window is kept or left out, and is the same when it was stored",
+        arguments: ["999999999.4", "999999999.6", "-0.4", "1e9"])
+    func windowMinutes(_ minutes: String) throws {
+        let now = Timestamp(seconds: 1_790_000_000)
+        let value = try JSONValue(parsing: #"{"usageWindows":[{"id":"a","windowMinutes":\#(minutes)}]}"#)
+        let content = UsageReading.Content(value, now: now)
+        #expect(UsageReading.Content(.object(content.json), now: now) == content)
+    }
+
     static let rows: [Row] = [
         .init(name: "200", status: 200, body: "{}", expected: "reading"),
         .init(name: "200 page", status: 200, html: true, body: "<html>", expected: "unknown provider_unavailable"),

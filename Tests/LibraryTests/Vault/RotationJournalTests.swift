@@ -110,6 +110,25 @@ struct RotationJournalTests {
         }
     }
 
+    @Test("The whole result of an earlier request is none behind the intent of a later one")
+    func earlierResult() async throws {
+        try await Self.withRecord { home, journal in
+            let record = try #require(home.folder.read(Self.file))
+            // A power loss may leave the one block and lose the other.
+            try journal.begin(demoIntent("spent"), accountId(1), tokenSizes: 100)
+            let later = try #require(home.folder.read(Self.file))
+            try home.folder.write(Array(later.prefix(4096) + record.dropFirst(4096)), Self.file)
+            #expect(try journal.isPending(accountId(1)))
+            #expect(try Self.read(journal) == nil)
+            switch try journal.look(accountId(1)) {
+            case .intent(let intent): #expect(intent.nonce == Array(later[16..<48]))
+            default: Issue.record("the intent is there, and nothing behind it")
+            }
+            try home.folder.write(record, Self.file)
+            #expect(try Self.read(journal) != nil)
+        }
+    }
+
     @Test("A result is read for its own account, in its own vault, with its own keys only")
     func foreign() async throws {
         try await Self.withRecord { home, journal in

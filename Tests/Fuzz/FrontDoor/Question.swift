@@ -1,0 +1,1 @@
+../../../Sources/ai-usage-agent/Question.swift
