@@ -14,7 +14,7 @@ import Synchronization
     private let ready: UnsafeMutablePointer<sem_t>
 
     private init() {
-        // Never freed: one lives as long as the process, and of the others there are a few in a whole run.
+        // Never freed: who enqueued a job may still hold the executor when the job is done. It is used again instead.
         unsafe ready = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
         unsafe sem_init(ready, 0, 0)
     }
@@ -38,15 +38,19 @@ import Synchronization
 
     /// Runs `body` on a thread of its own: what may block for ever there, such as a look at a dead mount, holds up nobody else.
     package static func start(_ body: @escaping @Sendable () async -> Void) {
-        let executor = CallerExecutor()
+        let executor = idle.withLock { $0.popLast() } ?? CallerExecutor()
         startThread {
             Task(executorPreference: executor) {
                 await body()
                 executor.finish()
             }
             executor.work()
+            executor.state.withLock { $0.isOver = false }
+            idle.withLock { $0.append(executor) }
         }
     }
+
+    private static let idle = Mutex<[CallerExecutor]>([])
 
     private func finish() {
         state.withLock { $0.isOver = true }

@@ -86,6 +86,8 @@ struct RefreshEdgeTests {
         }
         sendAgain()
         meanwhile.withLock { $0 = sendAgain }
+        // It holds the clock, which holds it.
+        defer { meanwhile.withLock { $0 = nil } }
         let begun = clock.source.elapsed()
         let error = await house.refusal(account)
         #expect(error?.code == .vault(.busy) && error?.message.contains("another process is refreshing") == true)
