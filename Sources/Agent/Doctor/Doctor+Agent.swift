@@ -20,7 +20,7 @@ extension Doctor {
     func checkAgent() async -> SectionReport {
         var report = SectionReport()
         let socket = AgentSocket(paths)
-        let ofAgent = Doctor.ofAgent.filter { $0 != .agentSilent && $0 != .agentNotRunning }
+        let others = Doctor.ofAgent.filter { $0 != .agentSilent && $0 != .agentNotRunning }
         var place = SectionReport()
         checkPlace(socket, &place)
         guard place.findings.isEmpty else {
@@ -29,12 +29,15 @@ extension Doctor {
         }
         let status: JSONObject?
         do throws(AgentClient.Failure) { status = try await AgentClient(paths).ask("Status")?.parameters.object } catch {
-            report.skip(ofAgent + [.agentNotRunning], "the agent gave no answer: \(error.error.message)")
+            report.add(
+                Finding(
+                    .agentSilent, evidence: "\(socket.path): \(error.error.message)", command: "fuser -v \(ShellWord.quote(socket.path))"))
+            report.skip(others + [.agentNotRunning], "the agent gave no answer")
             return report
         }
         guard let status else {
             report.add(Finding(.agentNotRunning, evidence: socket.path, command: DoctorCheck.agentNotRunning.meaning.command))
-            report.skip(ofAgent, "no agent runs")
+            report.skip(others, "no agent runs")
             return report
         }
         checkStatus(status, &report)

@@ -67,31 +67,16 @@ package struct Doctor: Sendable {
 
     /// At least one finding for each check, in the catalogue's order.
     package func run() async -> [Finding] {
-        let parts = parts
-        let collected = Guarded<[Int: SectionReport]>([:])
-        let (endings, ending) = AsyncStream.makeStream(of: Void.self)
-        for (index, part) in parts.enumerated() {
-            // Each on a thread of its own: one that hangs, at a dead mount say, keeps nobody waiting.
-            CallerExecutor.start {
-                let report = await part.run()
-                collected.change { $0[index] = report }
-                ending.yield()
+        let (parts, patience) = (parts, patience)
+        let done = await withTaskGroup(of: (Int, SectionReport?).self) { group in
+            for (index, part) in parts.enumerated() {
+                // Each on a thread of its own: one that hangs, at a dead mount say, keeps nobody waiting.
+                group.addTask { (index, await onOwnThread(within: patience, part.run)) }
             }
+            var done: [Int: SectionReport] = [:]
+            for await (index, report) in group { done[index] = report }
+            return done
         }
-        let (time, patience) = (service.time, patience)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                var open = parts.count
-                for await _ in endings {
-                    open -= 1
-                    if open == 0 { return }
-                }
-            }
-            group.addTask { await time.sleep(patience) }
-            await group.next()
-            group.cancelAll()
-        }
-        let done = collected.peek { $0 }
         var report = Doctor.whole(parts.indices.compactMap { done[$0] })
         let silent = parts.indices.filter { done[$0] == nil }.map { parts[$0] }
         for part in silent {

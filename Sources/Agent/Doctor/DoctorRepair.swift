@@ -34,10 +34,11 @@ extension Doctor {
         let record = (try? service.vault.metadataStore.read())?.vault
         var all: [(DoctorCheck, String, Int)] = [
             (.vaultDirMode, paths.data, 0o077), (.vaultMetadataMode, paths.metadataFile, 0o077),
-            (.vaultSealedMode, paths.sealedFile, 0o077), (.vaultFolderMode, paths.locks, 0o077),
-            (.vaultFolderMode, paths.data + "/journal", 0o077), (.configWritableByOthers, paths.configuration, 0o022),
-            (.configWritableByOthers, paths.configurationFile, 0o022),
+            (.vaultSealedMode, paths.sealedFile, 0o077),
         ]
+        all += VaultAudit.folders(paths).map { (.vaultFolderMode, $0, 0o077) }
+        // What a link leads to is what is read.
+        all += [paths.configuration, paths.configurationFile].map { (.configWritableByOthers, ForeignFile.canonical($0) ?? $0, 0o022) }
         switch record?.identitySource {
         case .keyFile:
             let path = record?.keyFile ?? paths.defaultKeyFile

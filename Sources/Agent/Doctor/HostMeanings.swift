@@ -55,7 +55,7 @@ extension DoctorCheck {
                 remedy: "Make it absolute, or unset it.", command: nil)
         case .agentSilent:
             Meaning(
-                "the agent does not answer", why: "Commands wait for it before they work by themselves.",
+                "the agent does not answer as an agent does", why: "Commands wait for it, or fail by it, before they work by themselves.",
                 remedy: "See whether it is stopped or stuck, and end it.", command: nil)
         case .agentNotRunning:
             Meaning(

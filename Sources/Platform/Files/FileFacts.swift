@@ -40,7 +40,7 @@ package struct FileFacts: Sendable, Equatable {
         return errorText(errno)
     }
 
-    /// The permission bits, and why they are too few for the owner; nil where they are not, or where this is root.
+    /// Whether the owner lacks one of those permission bits; never for root, who needs none.
     package func lacks(_ bits: Int) -> Bool { geteuid() != 0 && mode & bits != bits }
 
     /// The permission bits as a person writes them.

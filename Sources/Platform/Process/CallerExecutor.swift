@@ -32,8 +32,7 @@ import Synchronization
     package static func run(_ body: @escaping @Sendable () async -> Never) -> Never {
         let executor = CallerExecutor()
         Task(executorPreference: executor) { await body() }
-        executor.work()
-        fatalError("a task that ends the process has returned")
+        while true { _ = executor.turn() }
     }
 
     /// Runs `body` on a thread of its own: what may block for ever there, such as a look at a dead mount, holds up nobody else.
@@ -44,7 +43,7 @@ import Synchronization
                 await body()
                 executor.finish()
             }
-            executor.work()
+            while !executor.turn() {}
             executor.state.withLock { $0.isOver = false }
             idle.withLock { $0.append(executor) }
         }
@@ -57,14 +56,15 @@ import Synchronization
         unsafe sem_post(ready)
     }
 
-    private func work() {
-        while true {
-            while unsafe sem_wait(ready) != 0 {}
-            let (job, isOver) = state.withLock { state in
-                (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isOver && state.jobs.isEmpty)
-            }
-            if let job { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
-            if isOver { return }
+    /// Waits for a job and runs it.
+    ///
+    /// - Returns: whether it was the last one.
+    private func turn() -> Bool {
+        while unsafe sem_wait(ready) != 0 {}
+        let (job, isOver) = state.withLock { state in
+            (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isOver && state.jobs.isEmpty)
         }
+        if let job { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+        return isOver
     }
 }

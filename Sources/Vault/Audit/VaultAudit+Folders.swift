@@ -2,7 +2,7 @@ import Platform
 
 extension VaultAudit {
     /// The folders in the data directory without which nothing is refreshed or written.
-    static func folders(_ paths: VaultPaths) -> [String] { [paths.locks, paths.data + "/journal"] }
+    package static func folders(_ paths: VaultPaths) -> [String] { [paths.locks, paths.data + "/journal"] }
 
     /// Whether they, and what stands in them, can be used.
     mutating func checkFolders() {

@@ -137,11 +137,11 @@ struct DoctorTests {
     }
 
     @Test(
-        "An agent that says nothing is named, and what can be seen of it without its help is looked at",
-        .enabled(if: ScriptedAgent.isPossible))
-    func silentAgent() async throws {
+        "An agent that says nothing, or nothing that an agent says, is named; what can be seen without its help is looked at",
+        .enabled(if: ScriptedAgent.isPossible), arguments: ["", "no JSON\0"])
+    func silentAgent(_ reply: String) async throws {
         try await Scene.with { scene in
-            let agent = try await ScriptedAgent(scene.home, "", ["--hold"])
+            let agent = try await ScriptedAgent(scene.home, reply, reply.isEmpty ? ["--hold"] : [])
             let findings = try await audit(scene)
             #expect(troubles(findings) == ["agent.silent"])
             #expect(findings.first { $0["id"] == "agent.socket.mode" }?["status"] == "ok")
