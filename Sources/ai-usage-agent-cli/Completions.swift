@@ -26,8 +26,9 @@ extension CompletionKind {
 
 enum Completions {
     /// bash expands what it is offered: an e-mail address from a server must not be a command there.
+    /// One that begins like an option would be taken for one.
     static func isSafe(_ word: String) -> Bool {
-        !word.isEmpty
+        !word.isEmpty && !word.hasPrefix("-")
             && word.utf8.allSatisfy {
                 switch $0 {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):

@@ -27,7 +27,7 @@ enum Entry {
         } catch {
             let code = Root.exitCode(for: error)
             if code.rawValue == 0 {
-                Terminal.write(Root.message(for: error) + "\n", to: .output)
+                Terminal.write(CompletionScript.adjusted(Root.message(for: error), for: arguments) + "\n", to: .output)
                 Exit.now(0)
             }
             // The parser's own words; what it echoes came from the command line, so it is made safe to show.

@@ -6,6 +6,7 @@ import Providers
 import Vault
 
 struct UsageCommand: AsyncParsableCommand {
+    // A command with words of its own and commands below it would take `history` for a provider: so it has a default one.
     static let configuration = CommandConfiguration(
         commandName: "usage", abstract: "Show how much of each account's quota is used.",
         discussion: """

@@ -5,7 +5,9 @@ import Testing
 @Suite("The completions of the shells")
 struct CompletionTests {
     /// What bash offers for the last word of the line.
-    private static func bash(_ scene: Scene, _ words: String...) async throws -> [String] {
+    private static func bash(_ scene: Scene, _ words: String...) async throws -> [String] { try await bash(scene, words) }
+
+    private static func bash(_ scene: Scene, _ words: [String]) async throws -> [String] {
         let script = try await scene.require("--generate-completion-script", "bash")
         let file = scene.home.path + "/completions"
         try scene.home.write(script.output, to: file)
@@ -42,13 +44,48 @@ struct CompletionTests {
         }
     }
 
-    @Test("A label that bash would run is not offered, but the account's e-mail or id is")
-    func hostile() async throws {
+    /// The word that is typed behind `usage`, and what must be offered for it.
+    static let behindUsage: [(words: [String], offer: String)] = [
+        (["hist"], "history"), (["co"], "codex"), (["--for"], "--format"), (["--format", "w"], "waybar"), (["codex", "--wa"], "--watch"),
+        (["--format", "waybar", "--ref"], "--refresh"), (["history", "--si"], "--since"), (["show", "--wa"], "--watch"),
+    ]
+
+    @Test("usage completes as if `show` had been said", arguments: behindUsage)
+    func impliedCommand(_ words: [String], _ offer: String) async throws {
+        try await Scene.with(start: .vault) { scene in
+            let offered = try await CompletionTests.bash(scene, ["usage"] + words)
+            #expect(offered == [offer])
+            guard let fish = Program.find("fish"), !offer.hasPrefix("co") else { return }
+            // Who asks for a word outside of a terminal gets no words of ours, only the parser's.
+            let script = try await scene.require("--generate-completion-script", "fish")
+            try scene.home.write(script.output, to: scene.home.path + "/completions.fish")
+            let line = (["ai-usage-agent", "usage"] + words).joined(separator: " ")
+            let outcome = try await Child(
+                fish, ["--no-config", "-c", "source $HOME/completions.fish; complete -C '\(line)'"],
+                environment: scene.home.environment.merging(["HOME": scene.home.path]) { $1 }
+            ).finish()
+            #expect(outcome.text.split(separator: "\n").contains { $0.split(separator: "\t").first == offer[...] }, "\(outcome)")
+        }
+    }
+
+    @Test("A directory of the name of a word that is offered makes no path of it")
+    func directories() async throws {
+        try await Scene.with(start: .empty) { scene in
+            let script = try await scene.require("--generate-completion-script", "bash").text
+            #expect(script.contains("complete -F _ai-usage-agent ai-usage-agent") && script.contains("compopt -o filenames"))
+            #expect(!script.contains("complete -o filenames"))
+        }
+    }
+
+    @Test(
+        "A label that bash would run, or take for an option, is not offered, but the account's e-mail or id is",
+        arguments: ["$(touch HOME/run)", "--revoke"])
+    func hostile(_ label: String) async throws {
         try await Scene.with(start: .vault) { scene in
             let trace = scene.home.path + "/run"
-            try await scene.login("codex", ["--account", "$(touch \(trace))"])
+            try await scene.login("codex", ["--account=" + label.replacing("HOME", with: scene.home.path)])
             let offered = try await CompletionTests.bash(scene, "token", "codex", "--account", "")
-            #expect(offered.count == 1 && !offered[0].contains("$"), "\(offered)")
+            #expect(offered.count == 1 && !offered[0].contains("$") && !offered[0].hasPrefix("-"), "\(offered)")
             #expect(!scene.home.exists(trace))
         }
     }

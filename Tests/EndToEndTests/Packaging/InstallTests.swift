@@ -58,6 +58,31 @@ struct InstallTests {
         }
     }
 
+    @Test("An installation that was killed at any moment is taken away as a whole, and one that is not there is exit 66", arguments: 1...4)
+    func killed(_ quarter: Int) async throws {
+        try await Scene.with(start: .empty) { scene in
+            let prefix = scene.home.path + "/prefix"
+            let nothing = try await InstallTests.install(scene, prefix: prefix, "--uninstall")
+            #expect(nothing.status == 66 && nothing.errorText.contains("nothing is installed"), "\(nothing)")
+            let whole = try await InstallTests.install(scene, prefix: scene.home.path + "/whole")
+            try #require(whole.status == 0)
+            let files = try scene.home.entries().count { $0.path.hasPrefix(scene.home.path + "/whole/") && !$0.isDirectory }
+
+            let folder = Program.path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            let install = try Child(
+                Program.repository + "/scripts/install-files", ["--prefix", prefix, "--programs", folder],
+                environment: scene.home.environment)
+            func placed() throws -> Int { try scene.home.entries().count { $0.path.hasPrefix(prefix + "/") && !$0.isDirectory } }
+            // A file may have its name and be gone again while it is counted.
+            while (try? placed()) ?? 0 < files * quarter / 5, !install.hasEnded { await TimeSource.system.sleep(.milliseconds(1)) }
+            await install.stop()
+            #expect(try placed() > 0)
+            let removed = try await InstallTests.install(scene, prefix: prefix, "--uninstall")
+            #expect(removed.status == 0, "\(removed)")
+            #expect(try placed() == 0)
+        }
+    }
+
     @Test("For /usr/local the units stand where systemd looks, also under DESTDIR")
     func staged() async throws {
         try await Scene.with(start: .empty) { scene in
