@@ -80,11 +80,14 @@ package struct SystemdUnit: Sendable {
 
     /// What only the system's manager can promise: a person's own has neither the right to drop capabilities nor, before systemd
     /// 254, mount name spaces without a user name space, in which root's files would seem to be nobody's.
+    ///
+    /// No ProcSubset=pid: it hides /proc/sys/kernel/random/boot_id, by which a recovery knows whether the machine was started since a
+    /// refresh was cut off (`ProcessMark.boot`). Without it the answer is not asked for again in time, and the login is lost.
     private static let alone = [
         "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectClock=yes",
         "ProtectHostname=yes",
         "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectControlGroups=yes",
-        "ProtectProc=invisible", "ProcSubset=pid", "AmbientCapabilities=", "KeyringMode=private", "RemoveIPC=yes", "DevicePolicy=closed",
+        "ProtectProc=invisible", "AmbientCapabilities=", "KeyringMode=private", "RemoveIPC=yes", "DevicePolicy=closed",
         "PrivateUsers=no", "PrivateMounts=yes",
     ]
 
@@ -93,7 +96,10 @@ package struct SystemdUnit: Sendable {
     /// systemd.unit(5): a percent sign begins a specifier.
     static func escaped(_ text: String) -> String { text.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%") }
 
-    /// systemd.syntax(7): one word, whatever is in it; in a command line a dollar sign begins a variable.
+    /// systemd.syntax(7): one word, whatever is in it.
+    ///
+    /// No dollar sign is escaped: neither the first word of ExecStart= (systemd.service(5)) nor Environment= (systemd.exec(5)) is
+    /// expanded.
     static func quoted(_ text: String) -> String {
         var word = "\""
         for character in escaped(text).unicodeScalars {

@@ -59,6 +59,16 @@ struct SystemdUnitTests {
         }
     }
 
+    @Test("They hide nothing that the recovery of a refresh needs: which start of the machine this is", arguments: [true, false])
+    func boot(_ isSystem: Bool) async throws {
+        try await Scene.with(start: .empty) { scene in
+            for (name, text) in try await isSystem ? SystemdUnitTests.units(scene, "--system") : SystemdUnitTests.units(scene) {
+                #expect(!text.contains("ProcSubset"), "\(name)")
+            }
+            #expect(ProcessMark.boot != nil)
+        }
+    }
+
     @Test("install writes them with the paths in force, again without harm, never over somebody else's; uninstall removes ours alone")
     func install() async throws {
         try await Scene.with { scene in
