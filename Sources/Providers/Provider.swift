@@ -33,6 +33,7 @@ package protocol Provider: Sendable {
 }
 
 extension Provider {
+    /// For endpoints nobody has measured: a second apart, a minute after a 429.
     package var pollingRule: PollingRule { PollingRule(floorSeconds: 1, refusalSeconds: 60) }
 }
 
@@ -54,8 +55,11 @@ package struct ProviderSettings: Sendable, Equatable {
     package var isEnabled = true
     /// Exactly as the server calls itself.
     package var issuer: String?
+    /// Nil: the built-in one, where one may ship.
     package var clientId: String?
+    /// Nil: the provider's default.
     package var scopes: [String]?
+    /// Nil: the provider's default.
     package var redirect: RedirectRule?
     /// `env`: the variable in which `exec` hands the token over.
     package var environmentVariable: String?
@@ -65,6 +69,9 @@ package struct ProviderSettings: Sendable, Equatable {
     package var usesWebSession = false
 
     package init() {}
+
+    /// The issuer without a slash at its end: what the addresses of its endpoints begin with.
+    var base: String? { issuer.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 } }
 
     /// The keys of `endpoints` in config.json.
     package static let endpointNames = [

@@ -122,7 +122,7 @@ struct DeviceEndpoint: Sendable {
             request.body = body.finish()
             request.contentType = "application/x-www-form-urlencoded"
             return request
-        case .exchangedCode(let poll, _, _, _):
+        case .exchangedCode(let poll, _, _, _, _):
             var request = HTTPRequest(.post, poll.description, deadline: deadline)
             var writer = SecretJSONWriter()
             writer.member("device_auth_id", secret: authorization.deviceCode)
@@ -140,7 +140,7 @@ struct DeviceEndpoint: Sendable {
         // An answer that may hold tokens is never copied into ordinary memory.
         let problem = isSuccess ? nil : ServerProblem(response.body)
         let code = isSuccess ? DeviceEndpoint.errorCode(response.body) : problem?.code
-        switch code.map({ $0.hasPrefix(dialectPrefix) ? String($0.dropFirst(dialectPrefix.count)) : $0 }) {
+        switch code.map({ plain($0, client.deviceDialect) }) {
         case "authorization_pending": return .pending
         case "slow_down": return .slowDown(retryAfter: response.retryAfter)
         case "access_denied": return .denied(description: quoting ? problem?.message.map { TerminalText.escape($0) } : nil)
@@ -161,8 +161,11 @@ struct DeviceEndpoint: Sendable {
         return .answered(TokenEndpoint.classify(response, client, quoting: quoting))
     }
 
-    /// What some servers put before the codes of RFC 8628.
-    private static let dialectPrefix = "deviceauth_"
+    /// A code as RFC 8628 has it, without what the dialect puts before it.
+    private static func plain(_ code: String, _ dialect: DeviceDialect) -> String {
+        guard case .exchangedCode(_, _, _, _, let prefix) = dialect, code.hasPrefix(prefix) else { return code }
+        return String(code.dropFirst(prefix.count))
+    }
 
     private static func errorCode(_ body: borrowing SecretBytes) -> String? {
         guard let document = try? TokenResponse.read(body.duplicate()) else { return nil }

@@ -7,7 +7,7 @@ package enum TokenOutcome: ~Copyable, Sendable {
     case refused(reason: String)
     /// The server refuses this client, not this token.
     case clientRefused(reason: String)
-    /// A whole answer that changes nothing: ask again later.
+    /// A whole answer that changes nothing: ask again later. `retryAfter`: seconds, where the server names them.
     case transient(reason: String, retryAfter: Int?, rateLimited: Bool)
     /// The request may have been carried out, and we do not know.
     case ambiguous(reason: String)
@@ -21,6 +21,7 @@ package struct TokenEndpoint: Sendable {
     /// `network.timeoutSeconds`, never above 30.
     let deadline: Duration
 
+    /// - Parameter deadline: of one request; more than 30 s is cut to 30 s.
     package init(http: any HTTPSending, deadline: Duration) {
         self.http = http
         self.deadline = min(deadline, .seconds(30))
@@ -114,7 +115,7 @@ package struct TokenEndpoint: Sendable {
         switch status {
         case 400, 401:
             if let code = problem?.code {
-                if refusals.contains(code) { return .refused(reason: code) }
+                if code == invalidGrant || client.refusalCodes.contains(code) { return .refused(reason: code) }
                 if clientRefusals.contains(code) { return .clientRefused(reason: words) }
             }
             if status == 401, client.treats401AsRefusal, !isHTML {
@@ -127,11 +128,8 @@ package struct TokenEndpoint: Sendable {
         }
     }
 
-    /// RFC 6749 section 5.2 and what OpenAI's server answers (docs/providers.md).
-    private static let refusals: Set<String> = [
-        "invalid_grant", "refresh_token_reused", "refresh_token_expired", "refresh_token_invalidated", "token_expired",
-        "invalid_refresh_token", "app_session_terminated",
-    ]
+    /// RFC 6749 section 5.2.
+    private static let invalidGrant = "invalid_grant"
     private static let clientRefusals: Set<String> = [
         "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request",
     ]

@@ -9,6 +9,7 @@ package struct ClaudeIdentity: IdentityReading {
     /// The tokens are opaque.
     package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? { nil }
 
+    /// The profile before the token answer; nil unless account and organization are both named.
     package func identity(owner: JSONValue?, profile: JSONValue?) -> AccountIdentity? {
         func text(_ path: String...) -> String? {
             for source in [profile, owner] {

@@ -27,13 +27,14 @@ package struct ClaudeProvider: Provider {
 
     /// A configured issuer (a gateway, a test server) stands for all three of the provider's hosts.
     private func endpoint(_ key: String, _ base: String, _ path: String) -> WebAddress? {
-        settings.endpoints[key] ?? WebAddress((issuer ?? base) + path)
+        settings.endpoints[key] ?? WebAddress((settings.base ?? base) + path)
     }
 
-    private var issuer: String? { settings.issuer.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 } }
-
+    /// Without a client id where none is configured: `whyNoClientId` says so, and nothing is thrown.
+    ///
+    /// - Throws: `configurationInvalid` for an issuer that is no address.
     package func client() throws(OAuthError) -> OAuthClient {
-        let authorizationBase = issuer.map { $0 + "/oauth/authorize" } ?? ClaudeProvider.defaultAuthorization
+        let authorizationBase = settings.base.map { $0 + "/oauth/authorize" } ?? ClaudeProvider.defaultAuthorization
         guard let authorization = settings.endpoints["authorization"] ?? WebAddress(authorizationBase),
             let token = endpoint("token", ClaudeProvider.defaultServer, "/v1/oauth/token")
         else {
@@ -48,14 +49,16 @@ package struct ClaudeProvider: Provider {
         var client = OAuthClient(
             provider: name, clientId: settings.clientId ?? "",
             // The least that shows usage and the profile; tokens for inference ask for more by `scopes` or --scope.
-            scopes: settings.scopes ?? ["user:profile", "user:inference"], issuer: issuer, endpoints: endpoints,
+            scopes: settings.scopes ?? ["user:profile", "user:inference"], issuer: settings.base, endpoints: endpoints,
             redirect: settings.redirect ?? RedirectRule(host: "localhost", path: "/callback", ports: []), identityReader: ClaudeIdentity())
         client.whyNoClientId =
             "no client id of claude comes with this program: Anthropic reserves its own for its own programs"
+        // Nobody has written down its own; these mean the same from any server.
+        client.refusalCodes = CodexProvider.refusalCodes
         client.sendsJSON = true
         client.revokesWithJSON = true
         client.asksProfile = true
-        client.codePage = WebAddress((issuer ?? ClaudeProvider.defaultServer) + "/oauth/code/callback")
+        client.codePage = WebAddress((settings.base ?? ClaudeProvider.defaultServer) + "/oauth/code/callback")
         client.authorizationParameters = [("code", "true")]
         return client
     }

@@ -19,10 +19,9 @@ package struct ClaudeWeb: Sendable {
                 "a session key of claude.ai can do everything that you can there, so it is used only where config.json says so",
                 remedy: "set providers.claude.webSession to true, or use another way: docs/providers.md")
         }
-        let issuer = settings.issuer.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         guard
             let address = settings.endpoints["webUsage"]
-                ?? WebAddress(issuer.map { $0 + "/api/organizations" } ?? ClaudeWeb.defaultOrganizations)
+                ?? WebAddress(settings.base.map { $0 + "/api/organizations" } ?? ClaudeWeb.defaultOrganizations)
         else {
             throw OAuthError(
                 .configurationInvalid, "the issuer of claude is no usable address", remedy: "ai-usage-agent config validate")
@@ -82,7 +81,7 @@ package struct ClaudeWeb: Sendable {
     package func login(_ key: borrowing SecretBytes, _ http: any HTTPSending, deadline: Duration, now: Timestamp) async throws(OAuthError)
         -> LoginResult
     {
-        let list = try await ask(organizations, key, http, deadline)
+        let list = try await ask(organizations, key, http, deadline, now)
         let found = (list.array ?? []).filter { $0["uuid"].string.map(ClaudeWeb.isIdentifier) == true }
         func canChat(_ organization: JSONValue) -> Bool { organization["capabilities"].array?.contains("chat") ?? false }
         guard let organization = found.first(where: canChat) ?? found.first, let id = organization["uuid"].string else {
@@ -100,7 +99,7 @@ package struct ClaudeWeb: Sendable {
     /// A session ends after some thirty days, whatever is done with it.
     private static let lifetime = 30 * 86400
 
-    private func ask(_ address: WebAddress, _ key: borrowing SecretBytes, _ http: any HTTPSending, _ deadline: Duration)
+    private func ask(_ address: WebAddress, _ key: borrowing SecretBytes, _ http: any HTTPSending, _ deadline: Duration, _ now: Timestamp)
         async throws(OAuthError) -> JSONValue
     {
         var request = HTTPRequest(.get, address.description, deadline: deadline)
@@ -117,7 +116,7 @@ package struct ClaudeWeb: Sendable {
         guard response.status == 200, let value = try? JSONValue(parsing: response.body) else {
             throw OAuthError(
                 .providerUnavailable, "claude.ai answered \(response.status)\(response.isHTML ? " with a web page" : "")",
-                remedy: "try again later", retryAfter: response.retryAfter(now: Timestamp(seconds: 0)))
+                remedy: "try again later", retryAfter: response.retryAfter(now: now))
         }
         return value
     }

@@ -23,6 +23,7 @@ package struct CodexIdentity: IdentityReading {
         return Set(stored).isDisjoint(with: named)
     }
 
+    /// The id token's claims before the access token's; the subject alone where neither names user or workspace.
     package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
         let tokens = [idToken, accessToken].compactMap { $0 }
         func claim(_ name: String) -> String? {

@@ -16,17 +16,18 @@ enum CodexUsage {
         var seen: Set<String> = []
         content.windows = windows(main, idPrefix: "", scope: nil, now, &seen)
         content.windows += windows(value["code_review_rate_limit"], idPrefix: "code-review-", scope: "Code review", now, &seen)
-        for (index, extra) in (value["additional_rate_limits"].array ?? []).enumerated() {
+        let most = UsageReading.Content.mostWindows
+        for (index, extra) in (value["additional_rate_limits"].array ?? []).enumerated() where content.windows.count < most {
             let name = extra["limit_name"].string ?? extra["metered_feature"].string ?? "extra \(index + 1)"
             let id = extra["metered_feature"].string ?? "extra-\(index + 1)"
             content.windows += windows(extra["rate_limit"], idPrefix: id + "-", scope: name, now, &seen)
         }
         // Limits of a name that nobody knows yet.
-        for member in value.object?.members ?? [] where !known.contains(member.name) {
+        for member in value.object?.members ?? [] where !known.contains(member.name) && content.windows.count < most {
             let name = member.name.replacingUnderscores
             content.windows += windows(member.value, idPrefix: name + "-", scope: name, now, &seen)
         }
-        content.windows = Array(content.windows.prefix(UsageReading.Content.mostWindows))
+        content.windows = Array(content.windows.prefix(most))
         content.credits = credits(value)
         content.confidence = content.windows.contains { $0.usedPercent != nil } ? .percentOnly : .unknown
         judge(value, main, &content)
@@ -39,7 +40,9 @@ enum CodexUsage {
         -> [UsageWindow]
     {
         guard let members = limit.object?.members else { return [] }
-        return members.filter { $0.name.hasSuffix("_window") && $0.value.object != nil }.map { member in
+        // No more of one limit than are kept of all: naming alike ones apart would take longer with each.
+        let slots = members.filter { $0.name.hasSuffix("_window") && $0.value.object != nil }.prefix(UsageReading.Content.mostWindows)
+        return slots.map { member in
             let slot = member.value
             let minutes = slot["limit_window_seconds"].lenientNumber.map { Int((max(0, min($0, 1e10)) / 60).rounded()) }
             let kind = UsageWindow.Kind(minutes: minutes)

@@ -12,6 +12,7 @@ package final class ForeignLogin: Sendable {
     package let accessToken: SecretBytes
     /// Of the access token: its own `exp`, else what the store says.
     package let expiresAt: Timestamp?
+    /// Said by Claude Code alone (`refreshTokenExpiresAt`).
     package let loginExpiresAt: Timestamp?
     /// Nil where the store does not say.
     package let scopes: [String]?
@@ -63,6 +64,7 @@ struct ForeignParts: Sendable {
 
 /// What a store holds: logins that can be used, and a sentence for each thing that cannot.
 package struct ForeignReading: Sendable {
+    /// In the order of the store.
     package private(set) var logins: [ForeignLogin] = []
     /// Each names the entry and what is wrong with it; no secret.
     package private(set) var refusals: [String] = []

@@ -16,6 +16,9 @@ package struct OpenIDProvider: Provider {
     package var endpointOverrides: [String: WebAddress] { settings.endpoints }
     package var usageEndpoint: WebAddress? { settings.endpoints["usage"] }
 
+    /// Without endpoints, and so to be discovered, unless config.json names authorization and token both.
+    ///
+    /// - Throws: `configurationInvalid` without a client id.
     package func client() throws(OAuthError) -> OAuthClient {
         guard let clientId = settings.clientId else {
             throw OAuthError(.configurationInvalid, "providers.\(name).clientId is missing", remedy: "ai-usage-agent config validate")
@@ -34,6 +37,8 @@ package struct OpenIDProvider: Provider {
             endpoints: endpoints, redirect: settings.redirect ?? RedirectRule(host: "127.0.0.1", path: "/callback", ports: []),
             identityReader: OpenIDIdentity(issuer: settings.issuer))
         client.isOpenID = true
+        // A configured server may answer as Codex's does, as with its usage.
+        client.refusalCodes = CodexProvider.refusalCodes
         return client
     }
 
@@ -50,8 +55,10 @@ package struct OpenIDProvider: Provider {
 package struct OpenIDIdentity: IdentityReading {
     let issuer: String?
 
+    /// - Parameter issuer: taken where the claims name none.
     package init(issuer: String?) { self.issuer = issuer }
 
+    /// By the id token alone where there is one; nil without a subject.
     package func identity(idToken: JSONValue?, accessToken: JSONValue?) -> AccountIdentity? {
         guard let claims = idToken ?? accessToken, let subject = claims["sub"].string, !subject.isEmpty,
             let issuer = claims["iss"].string ?? issuer

@@ -4,11 +4,15 @@ package import Platform
 extension UsageReading {
     /// The part of a snapshot that the provider says; nil is unknown and never zero.
     package struct Content: Sendable, Equatable {
+        /// In the provider's word, not made safe to show.
         package var plan: String?
         package var confidence = UsageSnapshot.Confidence.unknown
         package var bucket = UsageSnapshot.Bucket.unknown
+        /// Ours or the provider's word, escaped, at most 80 characters.
         package var reason: String?
+        /// Made safe to show.
         package var message: String?
+        /// At most `mostWindows`; those of an unknown kind are kept.
         package var windows: [UsageWindow] = []
         package var credits: UsageCredits?
 

@@ -6,6 +6,7 @@ package enum UsageReading: Sendable, Equatable {
     case reading(Content)
     /// The access token was refused: one refresh, one retry.
     case unauthorized(message: String)
+    /// `code` as docs/auth-cli.md lists them; `message` made safe to show; `retryAfter` in seconds.
     case failed(bucket: UsageSnapshot.Bucket, code: String, message: String, retryAfter: Int?)
 
     /// A 200 whose body says nothing.

@@ -37,8 +37,10 @@ package struct UsageSnapshot: Sendable, Equatable {
     package struct Failure: Sendable, Equatable {
         /// As docs/auth-cli.md lists them.
         package let code: String
+        /// One clause for people; no secret.
         package let message: String
         package let remedy: String?
+        /// When the provider allows the next request; nil where it named no time.
         package let retryAt: Timestamp?
 
         package init(code: String, message: String, remedy: String?, retryAt: Timestamp?) {
@@ -51,6 +53,7 @@ package struct UsageSnapshot: Sendable, Equatable {
 
     package let provider: String
     package let account: Account
+    /// In the provider's word, not made safe to show.
     package var plan: String?
     /// `agent-store`, `env`, `reference:NAME` or `import:NAME`.
     package let source: String
@@ -66,9 +69,13 @@ package struct UsageSnapshot: Sendable, Equatable {
     package var bucket = Bucket.unknown
     /// A word: of ours, or of the provider's made safe to show.
     package var reason: String?
+    /// A sentence for people, made safe to show.
     package var message: String?
+    /// Of the reading that is shown; empty where there is none.
     package var windows: [UsageWindow] = []
+    /// Nil where the provider says nothing of money, or that it is switched off.
     package var credits: UsageCredits?
+    /// Why the last poll brought nothing; a reading that is shown all the same is older.
     package var failure: Failure?
     /// The provider's answer, only when it was asked for.
     package var raw: JSONValue?
@@ -83,6 +90,7 @@ package struct UsageSnapshot: Sendable, Equatable {
         self.authType = authType
     }
 
+    /// Every member is there, null where unknown; `raw` alone only where it was asked for.
     package var json: JSONValue {
         var object: JSONObject = [
             "schemaVersion": .number(JSONNumber(UsageSnapshot.schemaVersion)), "provider": .string(provider),
@@ -125,12 +133,15 @@ package struct UsageWindow: Sendable, Equatable {
         }
     }
 
+    /// Unique in its snapshot; the history's key.
     package let id: String
+    /// `scoped` whatever its length, where it is one model's or feature's.
     package let kind: Kind
     /// For people: `5 h`, `weekly`, a model's name.
     package let title: String
     /// As the provider said it, not clamped; nil is not zero.
     package let usedPercent: Double?
+    /// Nil where the provider does not say.
     package let windowMinutes: Int?
     /// Nil where the provider does not say.
     package let resetsAt: Timestamp?
@@ -147,6 +158,7 @@ package struct UsageWindow: Sendable, Equatable {
         package let willLastToReset: Bool
     }
 
+    /// - Parameter now: when the use was measured; the pace belongs to it.
     package init(id: String, kind: Kind, title: String, usedPercent: Double?, windowMinutes: Int?, resetsAt: Timestamp?, now: Timestamp) {
         self.id = id
         self.kind = kind

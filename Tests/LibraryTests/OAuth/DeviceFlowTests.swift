@@ -260,7 +260,7 @@ struct DeviceFlowTests {
     static let exchanging = client {
         $0.deviceDialect = .exchangedCode(
             poll: WebAddress("https://id.example.org/poll")!, verification: DeviceFlowTests.page,
-            redirectURI: "https://id.example.org/deviceauth/callback", lifetime: 900)
+            redirectURI: "https://id.example.org/deviceauth/callback", lifetime: 900, errorPrefix: "deviceauth_")
     }
 
     static func begunOwn(_ body: String = #"{"device_auth_id":"da-1","user_code":"ABCD-EFGHI","interval":"5"}"#) -> OAuthServer.Step {

@@ -1,4 +1,5 @@
 import Platform
+import Providers
 import Testing
 
 @testable import OAuth
@@ -131,13 +132,17 @@ struct LoginFlowTests {
     }
 
     @Test("A denied login says so, and a workspace without Codex says what to do")
-    func denied() async {
+    func denied() async throws {
         let plain = await LoginFlowTests.run(
             Person(browser: LoginFlowTests.browse("error=access_denied&error_description=no")), OAuthServer())
         #expect(plain.error?.code == .accessDenied)
         #expect(plain.error?.message.contains("access_denied: no") == true)
+        let codex = try CodexProvider(ProviderSettings()).client()
         let workspace = await LoginFlowTests.run(
-            Person(browser: LoginFlowTests.browse("error=access_denied&error_description=missing_codex_entitlement")), OAuthServer())
+            Person(browser: LoginFlowTests.browse("error=access_denied&error_description=missing_codex_entitlement")), OAuthServer(),
+            client: VaultHouse.client { $0.deniedHints = codex.deniedHints })
+        #expect(workspace.error?.code == .accessDenied)
+        #expect(workspace.error?.message.contains("Codex is not enabled") == true)
         #expect(workspace.error?.remedy?.contains("workspace") == true)
     }
 

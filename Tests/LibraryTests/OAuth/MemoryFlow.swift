@@ -42,7 +42,7 @@ enum MemoryFlow {
     }
 
     private static func identityFile(_ house: VaultHouse) throws -> SecretBytes {
-        let (folder, name) = IdentityLoader.split(house.paths.defaultKeyFile)
+        let (folder, name) = AbsolutePath.split(house.paths.defaultKeyFile)
         return try PrivateDirectory.open(folder).read(name)
     }
 
@@ -150,7 +150,8 @@ enum MemoryFlow {
         try await converse("device, exchanged", provider, base: base, settings, isDevice: true) {
             $0.endpoints?.deviceAuthorization = WebAddress(base + "/api/accounts/deviceauth/usercode")
             $0.deviceDialect = .exchangedCode(
-                poll: poll, verification: base + "/codex/device", redirectURI: base + "/deviceauth/callback", lifetime: 900)
+                poll: poll, verification: base + "/codex/device", redirectURI: base + "/deviceauth/callback", lifetime: 900,
+                errorPrefix: "deviceauth_")
         }
         await provider.stop()
     }

@@ -27,24 +27,19 @@ struct RefreshEdgeTests {
 
     @Test("Who waits for the flights that have begun goes on when the last of them has ended")
     func settle() async throws {
-        let gate = OAuthGate()
-        let house = try await VaultHouse(server: OAuthServer(gate: gate))
-        let account = try await house.expiredAccount()
-        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
-        async let held = house.token(account)
-        await gate.arrived()
+        let held = try await VaultHouse.heldRefresh()
         let isSettled = Guarded(false)
         let waiting = Task {
-            await house.tokens.settle()
+            await held.house.tokens.settle()
             isSettled.withLock { $0 = true }
         }
         for _ in 0..<100 { await Task.yield() }
         #expect(!isSettled.withLock { $0 })
-        gate.open()
-        #expect(try await held.text == "at-2")
+        held.gate.open()
+        #expect(try await held.token.value == "at-2")
         await waiting.value
         // With nothing under way it waits for nothing.
-        await house.tokens.settle()
+        await held.house.tokens.settle()
     }
 
     @Test("A flight that was kept from sending for longer than it may take sends nothing, and says so")

@@ -14,7 +14,7 @@ struct TokenEndpointTests {
         let body: String
         var headers: [String: String] = [:]
         let codex: String
-        /// Of a server that knows no rule of its own; the same where nothing is said.
+        /// Of a server that config.json describes; the same where nothing is said.
         var other: String?
         var testDescription: String { name }
     }
@@ -109,8 +109,20 @@ struct TokenEndpointTests {
     func classify(_ row: Row) throws {
         let codex = try CodexProvider(ProviderSettings()).client()
         #expect(TokenEndpointTests.word(TokenEndpoint.classify(oauthResponse(row.status, row.body, row.headers), codex)) == row.codex)
-        let other = TokenEndpoint.classify(oauthResponse(row.status, row.body, row.headers), VaultHouse.client())
+        var settings = ProviderSettings()
+        settings.clientId = "cli"
+        let configured = try OpenIDProvider(name: "acme", settings: settings).client()
+        let other = TokenEndpoint.classify(oauthResponse(row.status, row.body, row.headers), configured)
         #expect(TokenEndpointTests.word(other) == row.other ?? row.codex)
+    }
+
+    @Test("Of a client that brings no codes of its own, only invalid_grant ends a login")
+    func plainClient() {
+        let rows: [(String, String)] = [("invalid_grant", "refused invalid_grant"), ("refresh_token_reused", "transient")]
+        for (code, expected) in rows {
+            let outcome = TokenEndpoint.classify(oauthResponse(401, #"{"error":"\#(code)"}"#), VaultHouse.client())
+            #expect(TokenEndpointTests.word(outcome) == expected)
+        }
     }
 
     @Test(
