@@ -32,7 +32,7 @@ fuzz: dependencies
 # The long form of what make test does in short: thousands of kills, every call, every history of a rotation.
 soak: test-dependencies programs
 	swift build --build-tests
-	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests|GoldenUsageTests'
+	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests|GoldenUsageTests|RekeyKillTests|MeanwhileTests|MaintenanceRaceTests'
 
 # The whole suite under AddressSanitizer, then under ThreadSanitizer (docs/testing.md); half an hour on two cores.
 sanitize: test-dependencies
@@ -82,18 +82,18 @@ deb: build
 	scripts/install-dependencies binutils dpkg-dev python3 xz-utils
 	scripts/build-deb $(RELEASE)
 
-# Installs, uses, upgrades and removes that package in a clean root; as root, with the network, one to two minutes.
+# Installs, uses, upgrades and removes that package in a clean root; asks for root, takes the network and one to two minutes.
 test-deb: build
-	scripts/install-dependencies binutils dpkg-dev python3 xz-utils debootstrap curl
+	scripts/install-dependencies binutils dpkg-dev python3 xz-utils debootstrap curl lintian
 	$(SWIFT_RELEASE) --product demo-provider
-	scripts/test-deb $(RELEASE)
+	$(if $(filter 0,$(shell id -u)),,sudo) scripts/test-deb $(RELEASE)
 
 dependencies:
 	scripts/install-dependencies libssl-dev libcurl4-openssl-dev libsecret-1-dev libsqlite3-dev pkg-config curl
 
 test-dependencies: dependencies
 	scripts/install-dependencies age openssl oidc-agent-cli strace python3 python3-venv dbus gnome-keyring libsecret-tools binutils \
-		mandoc
+		mandoc zsh fish
 	scripts/python-environment .venv Tests/EndToEndTests/Servers/requirements.txt
 
 clean:

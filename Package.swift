@@ -64,7 +64,7 @@ let package = Package(
 
         // Not installed: the server that the tests and `make run` talk to, and what the tests share.
         .executableTarget(name: "demo-provider", dependencies: ["Platform"]),
-        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Agent", "Platform"], path: "Tests/TestSupport"),
         .testTarget(
             name: "LibraryTests",
             dependencies: [

@@ -7,6 +7,7 @@ package import Vault
 /// What every front end calls: the command line in process, the agent behind its socket. One object, one way.
 package struct AgentService: Sendable {
     package let vault: Vault
+    /// For accounts of the vault alone; `token` serves every account.
     package let tokens: TokenManager
     package let catalog: ProviderCatalog
     package let http: any HTTPSending

@@ -22,6 +22,7 @@ package enum ErrorCode {
         }
     }
 
+    /// `superseded` is `busy` on the wire.
     package static func name(_ code: VaultError.Code) -> String {
         switch code {
         case .missing: "vault_missing"

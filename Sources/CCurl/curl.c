@@ -29,7 +29,6 @@ static struct {
     const char *(*easy_strerror)(CURLcode);
     struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
     void (*slist_free_all)(struct curl_slist *);
-    char *(*version)(void);
 } curl;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -58,7 +57,6 @@ static void load(void) {
     FIND(easy_strerror, "curl_easy_strerror")
     FIND(slist_append, "curl_slist_append")
     FIND(slist_free_all, "curl_slist_free_all")
-    FIND(version, "curl_version")
 #undef FIND
     // Both directions of a token go through libcurl's buffers, which it does not wipe itself.
     CURLcode code = curl.global_init_mem(CURL_GLOBAL_DEFAULT, malloc, clinux_wiping_free, clinux_wiping_realloc, strdup, calloc);
@@ -69,8 +67,6 @@ const char *ccurl_load(void) {
     pthread_once(&once, load);
     return load_failure;
 }
-
-const char *ccurl_version(void) { return load_failure == NULL ? curl.version() : ""; }
 
 struct ccurl_request {
     CURL *easy;

@@ -125,6 +125,12 @@ bool door_print(size_t start, size_t count, bool as_header) {
     for (int part = 0; left > 0;) {
         ssize_t written = writev(STDOUT_FILENO, parts + part, 3 - part);
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {
+            // Somebody who shares the stream has made it non-blocking.
+            struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            poll(&room, 1, -1);
+            continue;
+        }
         if (written <= 0) break;
         has_begun = true;
         left -= (size_t)written;

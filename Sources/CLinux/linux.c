@@ -35,7 +35,6 @@ int clinux_ofd_lock(int descriptor, int kind) {
 }
 
 int clinux_set_nondumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-int clinux_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
@@ -206,6 +205,8 @@ static void on_signal(int signal) {
     if (atomic_compare_exchange_strong(&pending, &none, signal)) {
         ssize_t ignored = write(STDERR_FILENO, deferral_notice, strlen(deferral_notice));
         (void)ignored;
+        // The last section may have ended on another thread in between, which then saw nothing pending.
+        if (atomic_load(&deferrals) == 0) leave(signal);
     }
     errno = saved_errno;
 }

@@ -22,6 +22,7 @@ package struct UsageEvent: Sendable, Equatable {
     /// Percent.
     package static let thresholds: [Double] = [75, 90, 100]
 
+    /// When the change was seen; of new tokens, when they were obtained.
     package let at: Timestamp
     package let provider: String
     package let accountId: String
@@ -62,14 +63,18 @@ package struct UsageEvent: Sendable, Equatable {
 
 /// How much of one window was used at one moment.
 package struct UsageSample: Sendable, Equatable {
+    /// When the reading was taken.
     package let at: Timestamp
     package let provider: String
     package let accountId: String
     /// The window's id in its snapshot.
     package let window: String
+    /// Raw value of `UsageWindow.Kind`.
     package let kind: String
     package let title: String
+    /// Percent as said, not clamped; nil is unknown.
     package let usedPercent: Double?
+    /// Nil where the provider does not say.
     package let resetsAt: Timestamp?
 
     package init(

@@ -89,6 +89,7 @@ extension KeyringReply {
 package struct KeyringReplyWriter: ~Copyable {
     private var writer = SecretJSONWriter(capacity: 4096)
 
+    /// - Parameter why: for people; whoever shows it makes it safe.
     package init(_ result: KeyringResult, why: String?, obstacle: KeyringObstacle? = nil) {
         writer.member("result", .string(result.rawValue))
         writer.member("why", .optional(why))

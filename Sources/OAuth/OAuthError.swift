@@ -46,6 +46,7 @@ package struct OAuthError: Error, Sendable, CustomStringConvertible {
         self.retryAfter = retryAfter
     }
 
+    /// Keeps message and remedy word for word.
     package init(_ error: VaultError) {
         self.init(.vault(error.code), error.message, remedy: error.remedy)
     }

@@ -11,15 +11,23 @@ package actor Vault {
     package nonisolated let sources: VaultSources
     nonisolated let machineId: String?
     private let allowNetworkFilesystem: Bool
+    private let isHeldElsewhere: @Sendable () async -> Bool
     private var opening: Task<Result<OpenVault, VaultError>, Never>?
     /// A descriptor gives its passphrase once, and a vault that is rekeyed meanwhile has to be opened again: a login that is
     /// waiting for its browser would be lost.
     private let keeper: PassphraseKeeper?
 
+    /// Reads nothing yet.
+    ///
+    /// - Parameters:
+    ///   - machineId: the text of /etc/machine-id; nil where there is none.
+    ///   - isHeldElsewhere: whether somebody who serves this vault was told to lock it; asked before a key is read.
     package init(
-        sources: VaultSources, time: TimeSource, machineId: String?, allowNetworkFilesystem: Bool = false
+        sources: VaultSources, time: TimeSource, machineId: String?, allowNetworkFilesystem: Bool = false,
+        isHeldElsewhere: @escaping @Sendable () async -> Bool = { false }
     ) {
         self.sources = sources
+        self.isHeldElsewhere = isHeldElsewhere
         paths = sources.paths
         self.time = time
         self.machineId = machineId
@@ -41,7 +49,8 @@ package actor Vault {
         let task = opening ?? Task.immediate { await self.load(keeper ?? self.keeper) }
         opening = task
         let result = await task.value
-        if case .failure = result { opening = nil }
+        // Only its own: another opening may have begun, or succeeded, meanwhile.
+        if case .failure = result, opening == task { opening = nil }
         return try result.get()
     }
 
@@ -50,6 +59,8 @@ package actor Vault {
 
     /// A service was told to lock: not even a key that lies open is read before `unlock`.
     private var isHeld = false
+    /// How often it was told to: a lock during an unlock wins.
+    private var holds = 0
 
     /// What everybody is told while the vault is held.
     package static let held = VaultError(.locked, "the agent holds the vault locked", remedy: "ai-usage-agent vault unlock")
@@ -60,20 +71,23 @@ package actor Vault {
     /// Forgets the identity and refuses to load it again; a refresh that has been sent is still stored.
     package func hold() {
         isHeld = true
+        holds += 1
         opening = nil
     }
 
     /// Loads the identity, also of a vault that is held locked.
     ///
     /// - Parameter passphrase: asked for nowhere else then.
-    /// - Throws: as `open`; what was open before stays open.
+    /// - Throws: as `open`; what was open before stays open. `locked` where it was held again meanwhile.
     package func unlock(_ passphrase: consuming SecretBytes?) async throws(VaultError) {
         var keeper: PassphraseKeeper?
         if let passphrase = passphrase.take() {
             keeper = PassphraseKeeper()
             keeper?.keep(passphrase)
         }
+        let before = holds
         let open = try await load(keeper ?? self.keeper).get()
+        guard holds == before else { throw Vault.held }
         opening = Task { .success(open) }
         isHeld = false
     }
@@ -111,6 +125,7 @@ package actor Vault {
     private func load(_ keeper: PassphraseKeeper?) async -> Result<OpenVault, VaultError> {
         do throws(VaultError) {
             guard let record = try metadataStore.read().vault else { throw Vault.missing }
+            if await isHeldElsewhere() { throw Vault.held }
             do throws(VaultError) {
                 return .success(try await load(record, keeper))
             } catch {
@@ -180,11 +195,14 @@ package final class OpenVault: Sendable {
     private let metadata: MetadataStore
     /// Of the vault, as in auth.json.
     package let id: String
+    /// In memory for as long as this object, also after `Vault.lock`.
     package let keys: VaultKeys
     private let kind: BackendKind
     /// Of the file that a rekeying left waiting, where the identity was read from it.
     let fromWaiting: [UInt8]?
+    /// The one that auth.json pins. What writes to it holds the vault's lock and notes the write, as `commit` does.
     package let backend: any SecretsBackend
+    /// Written under the account's lock, or while every flight is kept away.
     package let journal: RotationJournal
     private let locks: VaultLocks
     /// The binding of the machine we run on.

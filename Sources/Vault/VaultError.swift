@@ -27,6 +27,7 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
         case superseded
         case noSuchAccount
         case ambiguousAccount
+        /// What was asked for cannot be right or cannot be done so: an option, a path, a second vault.
         case usage
         /// The disk, the kernel: nothing is lost, the old state is still there.
         case storage

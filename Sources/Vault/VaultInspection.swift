@@ -4,6 +4,7 @@ import Platform
 package struct VaultInspection: Sendable {
     /// Nil where there is no vault.
     package let record: VaultRecord?
+    /// In auth.json, references to other programs' logins too.
     package let accounts: Int
     /// Why the vault could not be opened now without asking anybody; nil if it could.
     package let lockedBecause: String?
@@ -64,7 +65,7 @@ package struct VaultInspection: Sendable {
         case .systemdCredential:
             return sources.credentialsDirectory == nil ? "it needs the systemd credential, and $CREDENTIALS_DIRECTORY is not set" : nil
         case .keyFile:
-            let (folder, name) = IdentityLoader.split(record.keyFile ?? paths.defaultKeyFile)
+            let (folder, name) = AbsolutePath.split(record.keyFile ?? paths.defaultKeyFile)
             do throws(FileError) {
                 _ = try PrivateDirectory.open(folder, trust: .notWritableByOthers).read(name, limit: 65536)
                 return nil

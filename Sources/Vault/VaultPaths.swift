@@ -17,13 +17,15 @@ package struct VaultPaths: Sendable {
     /// - Returns: nil when neither the variables nor $HOME say where.
     package init?(_ environment: ProcessEnvironment) {
         var ignored: [String] = []
+        // One spelling for a place: paths are compared, here and by the agent.
+        func trimmed(_ path: String) -> String { String(path.reversed().drop { $0 == "/" }.reversed()) }
         func base(_ name: String, _ fallback: String?) -> String? {
             if let value = environment[name] {
-                if value.hasPrefix("/") { return value }
+                if value.hasPrefix("/") { return trimmed(value) }
                 ignored.append(name)
             }
             guard let fallback, let home = environment["HOME"], home.hasPrefix("/") else { return nil }
-            return home + fallback
+            return trimmed(home) + fallback
         }
         guard let data = base("XDG_DATA_HOME", "/.local/share"), let configuration = base("XDG_CONFIG_HOME", "/.config"),
             let state = base("XDG_STATE_HOME", "/.local/state")
@@ -37,10 +39,15 @@ package struct VaultPaths: Sendable {
 
     /// What is known of each account's usage, and when its provider may be asked again.
     package var usage: String { state + "/usage" }
+    /// 0600; read without a key.
     package var metadataFile: String { data + "/auth.json" }
+    /// 0700; lock files, which stay.
     package var locks: String { data + "/locks" }
+    /// age v1 to one X25519 recipient, 0600; absent before the first login and in a keyring vault.
     package var sealedFile: String { data + "/secrets.age" }
+    /// age v1 under scrypt, 0600; only where a passphrase opens the vault.
     package var passphraseIdentityFile: String { data + "/identity.age" }
+    /// An age identity in clear, 0600.
     package var defaultKeyFile: String { configuration + "/identity.txt" }
     package var configurationFile: String { configuration + "/config.json" }
 

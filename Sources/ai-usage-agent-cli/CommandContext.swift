@@ -11,20 +11,26 @@ struct CommandContext {
     let paths: VaultPaths
     let configuration: Configuration
     let service: AgentService
+    let agent: AgentContact
     let passphrase: PassphraseReader
     let output: Output
     let logger: Logger
 
-    /// - Parameter log: what is logged without --verbose.
-    init(_ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil, log: Logger.Level = .error) throws(CommandFailure) {
-        try self.init(CommandSettings(global, passphraseOptions), log: log)
+    /// - Parameters:
+    ///   - log: what is logged without --verbose.
+    ///   - isAgent: this is the agent, which nobody else's lock holds.
+    init(
+        _ global: GlobalOptions, _ passphraseOptions: PassphraseOptions? = nil, log: Logger.Level = .error, isAgent: Bool = false
+    ) throws(CommandFailure) {
+        try self.init(CommandSettings(global, passphraseOptions), log: log, isAgent: isAgent)
     }
 
     /// - Parameters:
     ///   - configuration: nil to read config.json.
     ///   - takesTurns: false for who only looks: turns at the keyring are files.
     init(
-        _ settings: CommandSettings, log: Logger.Level = .error, configuration given: Configuration? = nil, takesTurns: Bool = true
+        _ settings: CommandSettings, log: Logger.Level = .error, configuration given: Configuration? = nil, takesTurns: Bool = true,
+        isAgent: Bool = false
     ) throws(CommandFailure) {
         environment = ProcessEnvironment.current()
         output = Output(settings, environment)
@@ -43,10 +49,13 @@ struct CommandContext {
             keyring: KeyringHelper(
                 program: KeyringHelper.locate(), environment: environment, time: .system, locks: takesTurns ? paths.locks : nil),
             credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], mayAskPerson: settings.mayUnlock)
+        let agent = AgentContact(AgentClient(paths), output)
+        self.agent = agent
         let vault = Vault(
             sources: sources, time: .system,
             machineId: PublicFile.read("/etc/machine-id")?.split(separator: "\n").first.map(String.init),
-            allowNetworkFilesystem: configuration.allowNetworkFilesystem)
+            allowNetworkFilesystem: configuration.allowNetworkFilesystem,
+            isHeldElsewhere: { isAgent ? false : await agent.holdsVaultLocked() })
         service = CommandContext.service(configuration, vault, environment, logger)
     }
 
@@ -69,7 +78,7 @@ struct CommandContext {
 
     /// Options before configuration, and a prompt on the terminal where neither names anything.
     private static func source(_ settings: CommandSettings, _ configuration: Configuration) throws(CommandFailure) -> PassphraseSource {
-        if let descriptor = settings.passphraseDescriptor { return .descriptor(descriptor) }
+        if let descriptor = settings.passphraseDescriptor { return descriptor.source }
         if let command = settings.passphraseCommand { return .command(command) }
         if settings.usesPinentry {
             guard let program = configuration.pinentry ?? Pinentry.locate() else {
@@ -85,10 +94,10 @@ struct CommandContext {
     }
 
     /// Where a second passphrase comes from: the named descriptor, else whoever is asked for the first one.
-    func anotherPassphrase(_ descriptor: Int32?, option: String) -> PassphraseReader {
+    func anotherPassphrase(_ descriptor: PassphraseDescriptor?, option: String) -> PassphraseReader {
         let source: PassphraseSource
         if let descriptor {
-            source = .descriptor(descriptor)
+            source = descriptor.source
         } else if case .pinentry = passphrase.source {
             source = passphrase.source
         } else {

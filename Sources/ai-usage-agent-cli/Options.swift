@@ -16,7 +16,7 @@ struct GlobalOptions: ParsableArguments {
 /// Where a passphrase comes from. Never from an argument or a variable.
 struct PassphraseOptions: ParsableArguments {
     @Option(name: .customLong("passphrase-fd"), help: ArgumentHelp("Read the vault's passphrase from this descriptor.", valueName: "n"))
-    var passphraseFd: Int32?
+    var passphraseFd: PassphraseDescriptor?
 
     @Option(
         name: .customLong("passphrase-command"), parsing: .unconditionalSingleValue,
@@ -36,7 +36,7 @@ struct PassphraseOptions: ParsableArguments {
     }
 
     func validate() throws {
-        if let descriptor = passphraseFd, descriptor < 0 { throw ValidationError("--passphrase-fd needs a descriptor number") }
+        if let descriptor = passphraseFd, descriptor.number < 0 { throw ValidationError("--passphrase-fd needs a descriptor number") }
         let given = [passphraseFd != nil, !passphraseCommand.isEmpty, pinentry].count { $0 }
         if given > 1 { throw ValidationError("give only one of --passphrase-fd, --passphrase-command and --pinentry") }
     }
@@ -67,7 +67,7 @@ struct CommandSettings: Sendable {
     var json = false
     var noColor = false
     var verbose = false
-    var passphraseDescriptor: Int32?
+    var passphraseDescriptor: PassphraseDescriptor?
     var passphraseCommand: [String]?
     var usesPinentry = false
     /// May the desktop keyring ask?

@@ -28,19 +28,20 @@ struct Places {
 
         var base: [UInt8]
         if let data, !data.isEmpty {
-            base = data
+            guard data.begins(with: "/") else { return nil }
+            base = data.withoutSlashesAtEnd
         } else {
             guard let home, home.begins(with: "/") else { return nil }
-            base = home
+            base = home.withoutSlashesAtEnd
             base.append("/.local/share")
         }
         base.append(Places.folder)
-        guard base.begins(with: "/"), base.isPlainText else { return nil }
+        guard base.isPlainText else { return nil }
         store = base
 
         if let runtime, !runtime.isEmpty {
             guard runtime.begins(with: "/") else { return nil }
-            self.runtime = runtime
+            self.runtime = runtime.withoutSlashesAtEnd
         } else {
             var path = Array("/run/user/".utf8)
             path.append(decimal: Started.user)
@@ -74,6 +75,13 @@ struct Places {
 }
 
 extension [UInt8] {
+    /// One spelling for a place, as `VaultPaths` has it.
+    fileprivate var withoutSlashesAtEnd: [UInt8] {
+        var path = self
+        while path.last == UInt8(ascii: "/") { path.removeLast() }
+        return path
+    }
+
     fileprivate mutating func append(decimal number: UInt32) {
         if number >= 10 { append(decimal: number / 10) }
         append(UInt8(ascii: "0") + UInt8(number % 10))

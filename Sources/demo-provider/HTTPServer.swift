@@ -28,10 +28,11 @@ final class HTTPServer: Sendable {
                 continue
             }
             let handover = Handover(socket)
-            startThread {
+            let work: @Sendable () -> Void = {
                 if let socket = handover.take() { self.serve(socket) }
                 self.traffic.end()
             }
+            do throws(ThreadError) { try startThread(work) } catch { work() }
         }
         // Out of descriptors: the listener stays ready, so do not spin on it.
         if accepted == 0 { usleep(2000) }

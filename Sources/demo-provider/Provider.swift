@@ -26,6 +26,7 @@ final class Provider: Sendable {
     }
 
     func answer(_ request: Request) -> Reply {
+        if request.header("authorization") != nil { statistics.count(\.authorizedRequests) }
         var reply = route(request)
         if request.path.hasSuffix("/usage") { reply.delay += options.usageDelay }
         return reply

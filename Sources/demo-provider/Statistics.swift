@@ -24,6 +24,8 @@ final class Statistics: Sendable {
         var revocations = 0
         var familiesRevoked = 0
         var usageRequests = 0
+        /// Requests of any kind with an Authorization header.
+        var authorizedRequests = 0
         /// Rotations whose answer was spoilt on purpose, so that no client can know the new token.
         var unavoidable = 0
         /// Token requests with a refresh token that had been sent before.
@@ -69,6 +71,7 @@ final class Statistics: Sendable {
             "revocations": number(counts.revocations),
             "familiesRevoked": number(counts.familiesRevoked),
             "usageRequests": number(counts.usageRequests),
+            "authorizedRequests": number(counts.authorizedRequests),
             "unavoidable": number(counts.unavoidable),
             "bodiesSeenTwice": number(counts.bodiesSeenTwice),
             "misbehaved": number(counts.misbehaved),

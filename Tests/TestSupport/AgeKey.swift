@@ -42,6 +42,23 @@ package struct AgeKey: Sendable {
         guard sealed.status == 0 else { throw Failed(description: "\(sealed)") }
     }
 
+    /// The 32 bytes that an identity's Bech32 text stands for (age v1; BIP 173).
+    package static func privateKey(_ identity: String) -> [UInt8] {
+        let alphabet = Array("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")
+        // Behind the prefix; the last six characters are the checksum.
+        let digits = identity.dropFirst("AGE-SECRET-KEY-1".count).dropLast(6).compactMap { alphabet.firstIndex(of: $0) }
+        var (bytes, pending, bits) = ([UInt8](), 0, 0)
+        for digit in digits {
+            pending = (pending << 5 | digit) & 0xFFF
+            bits += 5
+            if bits >= 8 {
+                bits -= 8
+                bytes.append(UInt8(truncatingIfNeeded: pending >> bits))
+            }
+        }
+        return bytes
+    }
+
     package static func run(_ program: String, _ arguments: [String]) async throws -> Outcome {
         guard let path = Program.find(program) else { throw Failed(description: "\(program) is not installed") }
         return try await Child(path, arguments, environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"]).finish()

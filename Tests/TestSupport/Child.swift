@@ -57,7 +57,7 @@ package final class Child: Sendable {
         pid = started.pid
         self.arguments = arguments
         state = Guarded(State(input: started.input))
-        startThread { self.attend(started.output, started.error, patience) }
+        try startThread { self.attend(started.output, started.error, patience) }
     }
 
     /// The end of the process.
@@ -181,7 +181,7 @@ package final class Child: Sendable {
     /// Reads both outputs to their ends, then takes the exit status.
     private func attend(_ output: Int32, _ error: Int32, _ patience: Duration?) {
         let begun = TimeSource.system.elapsed()
-        let deadline = patience.map { begun + $0 * Sanitizer.slowness }
+        let deadline = patience.map { begun + $0 * Instrumentation.slowness }
         var open = [output, error]
         var isOutOfTime = false
         while !open.isEmpty {

@@ -11,15 +11,15 @@ package enum ForeignMemory {
         package var description: String { "\(hits) in \(bytes) bytes" }
     }
 
-    /// Looks for each text in everything that the process can write.
-    package static func search(_ pid: Int32, for texts: [String]) throws -> Search {
+    /// Looks for each text, and then for each of the bytes, in everything that the process can write.
+    package static func search(_ pid: Int32, for texts: [String], bytes: [[UInt8]] = []) throws -> Search {
         // Foundation reads no more than a page of a file whose size is said to be 0.
         guard let maps = PublicFile.read("/proc/\(pid)/maps", limit: 1 << 20) else { throw CocoaError(.fileReadNoPermission) }
         let memory = open("/proc/\(pid)/mem", O_RDONLY)
         guard memory >= 0 else { throw CocoaError(.fileReadNoPermission) }
         defer { close(memory) }
-        let needles = texts.map { Data($0.utf8) }
-        var search = Search(hits: Array(repeating: 0, count: texts.count))
+        let needles = texts.map { Data($0.utf8) } + bytes.map { Data($0) }
+        var search = Search(hits: Array(repeating: 0, count: needles.count))
         for line in maps.split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 1, fields[1].hasPrefix("rw") else { continue }

@@ -15,7 +15,7 @@ package final class ProcessWatch: Sendable {
     /// Runs while the body does.
     package static func during(_ body: () async throws -> Void) async throws -> ProcessWatch {
         let watch = ProcessWatch()
-        startThread {
+        try startThread {
             while !watch.state.withLock({ $0.isOver }) {
                 watch.look()
                 usleep(3000)

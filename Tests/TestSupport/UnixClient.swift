@@ -18,7 +18,8 @@ package enum UnixClient {
     /// - Parameter end: the byte that ends an answer; nil where the server closes the connection.
     package static func ask(_ path: String, _ message: [UInt8], end: UInt8?, patience: Duration) async -> Answer {
         await withCheckedContinuation { continuation in
-            startThread { continuation.resume(returning: exchange(path, message, end, patience)) }
+            let work: @Sendable () -> Void = { continuation.resume(returning: exchange(path, message, end, patience)) }
+            do throws(ThreadError) { try startThread(work) } catch { work() }
         }
     }
 

@@ -7,6 +7,7 @@ package struct AgentClient: Sendable {
     private let socket: AgentSocket
     private let store: String
 
+    /// Connects to nobody yet; an agent of another store counts as none.
     package init(_ paths: VaultPaths) {
         socket = AgentSocket(paths)
         store = paths.data
@@ -147,7 +148,7 @@ extension AgentClient.Failure {
         switch self {
         case .refused(let error):
             let message = error.parameters["message"]?.string ?? "the agent answered \(error.name)"
-            return (error.parameters["code"]?.string ?? "internal", message, error.parameters["remedy"]?.string)
+            return (error.parameters["code"]?.string ?? "agent_broken", message, error.parameters["remedy"]?.string)
         case .broken(let reason):
             return ("agent_broken", "the agent is of no use: \(reason)", "ai-usage-agent agent stop, then start it again")
         }
@@ -201,6 +202,7 @@ extension AgentSocket.Problem {
         case .isTooLong(let path): "\(path) is longer than the 107 bytes that the path of a socket may have"
         case .file(let error): error.description
         case .socket(let error): error.description
+        case .thread(let error): error.description
         }
     }
 }

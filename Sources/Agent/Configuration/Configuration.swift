@@ -21,6 +21,7 @@ package struct Configuration: Sendable, Equatable {
     package var passphraseCommand: [String]?
     /// Absolute path of a pinentry program that asks for the passphrase.
     package var pinentry: String?
+    /// Locks between machines do not hold there: a token may be spent twice.
     package var allowNetworkFilesystem = false
     /// Nil leaves it to the proxy variables.
     package var proxy: String?
@@ -44,6 +45,7 @@ package struct Configuration: Sendable, Equatable {
 
 /// Why a configuration cannot be used: the file, the line or key, and what would be right.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Of the file, or of the directory that others may write.
     package let path: String
     /// `providers.acme.issuer`, or nil when the file is no JSON.
     package let key: String?

@@ -10,17 +10,18 @@ import Vault
 package struct ConfigurationReader: Sendable {
     private let path: String
 
+    /// - Parameter path: absolute; nothing is read yet.
     package init(path: String) { self.path = path }
 
     /// The configuration; the defaults where there is no file.
     ///
     /// - Throws: for a file or directory that others may write, one that is larger than a mebibyte, and what `parse` throws.
     package func read() throws(ConfigurationError) -> Configuration {
-        guard let slash = path.lastIndex(of: "/") else { return Configuration() }
+        let (folder, name) = AbsolutePath.split(path)
         let content: SecretBytes
         do throws(FileError) {
-            content = try PrivateDirectory.open(String(path[..<slash]), trust: .notWritableByOthers)
-                .read(String(path[path.index(after: slash)...]), limit: 1 << 20, trust: .notWritableByOthers)
+            content = try PrivateDirectory.open(folder, trust: .notWritableByOthers)
+                .read(name, limit: 1 << 20, trust: .notWritableByOthers)
         } catch {
             if error.kind == .notFound { return Configuration() }
             throw ConfigurationError(path: error.path, key: nil, reason: error.reason)
@@ -127,7 +128,9 @@ package struct ConfigurationReader: Sendable {
         settings.redirect = try redirect(provider, prefix + ".redirectUri")
         settings.environmentVariable = try text(provider, prefix + ".env")
         if let variable = settings.environmentVariable, !isSafeVariable(variable) {
-            throw problem(prefix + ".env", "is \"\(variable)\"; it must match [A-Z_][A-Z0-9_]* and not steer the loader")
+            throw problem(
+                prefix + ".env",
+                "is \"\(variable)\"; it must match [A-Z_][A-Z0-9_]* and be none of PATH, HOME, IFS, LD_… and AI_USAGE_AGENT_…")
         }
         if !isBuiltIn {
             if settings.clientId == nil { throw problem(prefix + ".clientId", "is missing") }

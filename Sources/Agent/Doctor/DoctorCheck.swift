@@ -115,6 +115,7 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case buildLibcurlMissing = "build.libcurl-missing"
     case buildSqliteMissing = "build.sqlite-missing"
 
+    /// In the order of the audit's report.
     package enum Section: String, Sendable, CaseIterable {
         case vault, identity, backend, rotation, account, flow, network, exposure, audit, config, agent, build
     }

@@ -3,10 +3,12 @@ import Vault
 
 /// What one check came to.
 package struct Finding: Sendable, Equatable {
+    /// `info` is no fault; `skipped` was not looked at.
     package enum Status: String, Sendable, CaseIterable {
         case ok, info, warning, error, skipped
     }
 
+    /// What to do about it: words, a command, or both.
     package struct Remedy: Sendable, Equatable {
         package let text: String?
         /// To be run as it stands.
@@ -24,6 +26,9 @@ package struct Finding: Sendable, Equatable {
     /// The id of an account.
     package let account: String?
 
+    /// Takes from the catalogue what is not given: severity and title; detail and remedy only where it is neither ok nor skipped.
+    ///
+    /// - Parameter evidence: made safe to show here, and what looks like a secret taken out.
     package init(
         _ check: DoctorCheck, status: Status? = nil, evidence: String? = nil, detail: String? = nil, remedy: String? = nil,
         command: String? = nil, account: String? = nil
@@ -41,6 +46,7 @@ package struct Finding: Sendable, Equatable {
         self.account = account
     }
 
+    /// An element of `findings` in docs/schemas/auth-doctor.schema.json.
     package var json: JSONValue {
         [
             "id": .string(check.rawValue), "status": .string(status.rawValue), "title": .string(title), "detail": .optional(detail),
@@ -59,6 +65,7 @@ package struct SectionReport: Sendable {
     }
 
     package private(set) var findings: [Finding] = []
+    /// Check to reason.
     package private(set) var skipped: [DoctorCheck: String] = [:]
     /// For the comparison of all sections.
     var holders: [Holder] = []

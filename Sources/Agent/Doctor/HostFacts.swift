@@ -7,6 +7,7 @@ package struct HostFacts: Sendable {
     package var look: VaultAudit.Look = { FileFacts.at($0) }
     /// Whose the files should be.
     package var user = Peer.ownUser
+    /// proc(5), as the three that follow; tests point them at files of theirs.
     package var swaps = "/proc/swaps"
     package var ptraceScope = "/proc/sys/kernel/yama/ptrace_scope"
     package var corePattern = "/proc/sys/kernel/core_pattern"
@@ -21,6 +22,7 @@ package struct HostFacts: Sendable {
     package var databaseProblem: @Sendable () -> String? = { Database.problem }
     /// Where the keyring helper may stand.
     package var helpers = KeyringHelper.candidates
+    /// Whether the program at that path is ours or root's and nobody else may write it.
     package var isTrusted: @Sendable (String) -> Bool = { TrustedProgram.isTrusted($0) }
     /// OpenSSL's major version.
     package var cryptoVersion = CryptoLibrary.majorVersion

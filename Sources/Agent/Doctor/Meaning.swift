@@ -3,6 +3,7 @@ import Platform
 extension DoctorCheck {
     /// What a check finds, in the words of the catalogue: one text for the program and docs/doctor.md.
     package struct Meaning: Sendable {
+        /// A clause in lower case, without a full stop.
         package let title: String
         package let why: String
         package let remedy: String?

@@ -15,6 +15,7 @@ package struct ForeignProblem: Error, Sendable {
 
 /// A store that was read: its text, which a move edits, and what is in it.
 package final class ForeignContent: Sendable {
+    /// The whole text, refresh tokens included.
     package let document: JSONDocument
     package let reading: ForeignReading
 

@@ -132,9 +132,11 @@ extension ImportService {
         guard let text = content.document.edited(login.logout) else { throw changed(place) }
         // Not every program locks: what was written since is not written over.
         guard try await read(place).isSame(content) else { throw changed(place) }
-        let (folder, name) = split(place.place)
+        let (folder, name) = AbsolutePath.split(place.place)
         do throws(FileError) {
             let directory = try PrivateDirectory.open(folder, trust: .notWritableByOthers)
+            // A move that was killed here left a copy of the whole store, as clear as it is.
+            try directory.sweepTemporaries(of: name)
             try text.withBytes { (bytes) throws(FileError) in try directory.replace(name, with: bytes) }
         } catch { throw OAuthError(.vault(.storage), error.description, remedy: "check the file's folder, then run the command again") }
     }
@@ -161,27 +163,21 @@ extension ImportService {
     private func finish(_ account: AccountRecord) async throws(OAuthError) -> Row {
         if let reference = account.reference {
             let place = ForeignPlace(reference)
-            do throws(ForeignProblem) {
-                let logins = try await service.foreignStores.read(source, place).reading.logins
-                // It may stand in another place than the one that was looked at now.
-                if let there = logins.first(where: { isSame(FoundLogin(place: place, login: $0), account) }) {
-                    return try await again(FoundLogin(place: place, login: there), account)
-                }
-            } catch {
+            let logins: [ForeignLogin]
+            do throws(ForeignProblem) { logins = try await service.foreignStores.read(source, place).reading.logins } catch {
                 guard error.isAbsent else {
                     throw OAuthError(
                         .vault(.unavailable), "the move of \(account.displayName) cannot be finished: \(error.reason)",
                         remedy: "run \(source.command) once, then this command again")
                 }
+                logins = []
+            }
+            // It may stand in another place than the one that was looked at now.
+            if let there = logins.first(where: { isSame(FoundLogin(place: place, login: $0), account) }) {
+                return try await move(FoundLogin(place: place, login: there), account)
             }
         }
         return await refreshed(try await service.tokens.confirmMove(account), said: "an interrupted move was finished")
-    }
-
-    private func again(_ found: FoundLogin, _ account: AccountRecord) async throws(ForeignProblem) -> Row {
-        do throws(OAuthError) { return try await move(found, account) } catch {
-            throw ForeignProblem(isAbsent: false, reason: error.message)
-        }
     }
 
     // MARK: - The store
@@ -210,10 +206,5 @@ extension ImportService {
 
     private func changed(_ place: ForeignPlace) -> OAuthError {
         OAuthError(.vault(.busy), "\(source.title) changed \(place.place) meanwhile", remedy: "run the command again")
-    }
-
-    private func split(_ path: String) -> (folder: String, name: String) {
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        return (String(path[..<slash]), String(path[path.index(after: slash)...]))
     }
 }

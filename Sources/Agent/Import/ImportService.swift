@@ -33,6 +33,7 @@ package struct ImportService: Sendable {
 
     /// What became of one login.
     package struct Row: Sendable {
+        /// As it would be, where nothing was stored.
         package let account: AccountRecord
         package let action: Action
         /// What the person should know although it was done.
@@ -49,6 +50,7 @@ package struct ImportService: Sendable {
         let logins: [FoundLogin]
         /// Each names the place and the reason.
         package let skipped: [String]
+        /// Nothing can be imported; something may have been skipped all the same.
         package var isEmpty: Bool { logins.isEmpty }
     }
 

@@ -25,6 +25,8 @@ package actor AgentCore {
     /// Why nothing is handed out; nil while the vault can be opened.
     private(set) var lockedBecause: VaultError?
     private(set) var unlockedAt: Duration
+    /// How often it was locked: a lock during an unlock wins.
+    private var locks = 0
     private(set) var isEnding = false
     private var filling: Task<Void, Never>?
     private var notedUses: Set<String> = []
@@ -87,6 +89,7 @@ package actor AgentCore {
     package func lock() async { await lock(because: Vault.held) }
 
     func lock(because reason: VaultError) async {
+        locks += 1
         if lockedBecause == nil { logger.notice("locked") }
         lockedBecause = reason
         shelf.lock()
@@ -96,6 +99,7 @@ package actor AgentCore {
 
     /// - Throws: what opening the vault throws; it stays as it was then.
     func unlock(_ passphrase: consuming SecretBytes?) async throws(OAuthError) {
+        let before = locks
         let record: VaultRecord?
         do throws(VaultError) {
             record = try service.vault.metadataStore.read().vault
@@ -109,6 +113,7 @@ package actor AgentCore {
                 throw VaultError(.locked, "the vault is opened by a passphrase", remedy: "ai-usage-agent vault unlock")
             }
             if record != nil { try await service.vault.unlock(passphrase) }
+            guard locks == before else { throw Vault.held }
         } catch { throw OAuthError(error) }
         lockedBecause = nil
         unlockedAt = time.elapsed()

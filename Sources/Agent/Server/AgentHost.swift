@@ -15,6 +15,7 @@ package struct AgentHost: Sendable {
     private static let connections = 1100
     private static let otherDescriptors = 100
 
+    /// Raises this process's limit of open files, and takes fewer callers where that is refused.
     package init(_ core: AgentCore, _ paths: VaultPaths, logger: Logger) {
         self.core = core
         self.logger = logger
@@ -43,12 +44,14 @@ package struct AgentHost: Sendable {
         let lockedBecause = await core.start()
         let serving = Serving(place)
         // The event thread; whatever ends it ends the agent.
-        startThread {
-            do throws(SocketError) { try serving.run(server, handler) } catch {
-                logger.error("the agent cannot serve", metadata: ["path": "\(path)", "reason": "\(error)"])
+        do throws(ThreadError) {
+            try startThread {
+                do throws(SocketError) { try serving.run(server, handler) } catch {
+                    logger.error("the agent cannot serve", metadata: ["path": "\(path)", "reason": "\(error)"])
+                }
+                end.wake()
             }
-            end.wake()
-        }
+        } catch { throw .thread(error) }
         let keeper = AgentKeeper(core)
         let keeping = Task { await keeper.run() }
         let watching = Task {
@@ -68,9 +71,15 @@ package struct AgentHost: Sendable {
         services.notify("STOPPING=1")
         keeping.cancel()
         watching.cancel()
-        // Answers that are on their way are still sent: the callers' refreshes are stored first.
+        // Answers that are on their way are still sent: the callers' refreshes are stored first. Not a child of the group, which waits
+        // for all of its own.
+        let (finished, finishing) = AsyncStream.makeStream(of: Void.self)
+        Task {
+            await core.finish()
+            finishing.finish()
+        }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await core.finish() }
+            group.addTask { for await _ in finished {} }
             group.addTask { await core.time.sleep(AgentHost.patience) }
             await group.next()
             group.cancelAll()

@@ -4,8 +4,8 @@ import Platform
 import Providers
 import Vault
 
-/// What the agent does by itself: renews tokens ahead of their end, asks for usage by the plan, commits what a crash left in the journal, locks by the
-/// clock, writes what the audit log counted.
+/// What the agent does by itself: renews tokens ahead of their end, asks for usage by the plan, commits what a crash left in the
+/// journal, locks by the clock, writes what the audit log counted.
 ///
 /// It sleeps until the next of these is due and never for longer than a minute, by the clock that goes on in suspend: whatever
 /// the wall clock, the network or the machine did meanwhile is seen within a minute of being awake, and nothing spins.
@@ -18,9 +18,21 @@ package struct AgentKeeper: Sendable {
 
     package init(_ core: AgentCore) { self.core = core }
 
+    /// Looks whether to lock where a turn does so every minute anyway.
+    private static let lockSleep = Duration.seconds(600)
+
     /// Until the task is cancelled.
     package func run() async {
-        while !Task.isCancelled { await core.time.sleep(await turn()) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { while !Task.isCancelled { await core.time.sleep(await turn()) } }
+            // Apart: a renewal may wait for a server for a minute, a lock for nobody.
+            group.addTask {
+                while !Task.isCancelled {
+                    let untilLock = await core.lockInTime() ?? AgentKeeper.lockSleep
+                    await core.time.sleep(max(AgentKeeper.shortestSleep, min(untilLock, AgentKeeper.lockSleep)))
+                }
+            }
+        }
     }
 
     /// Does what is due.
@@ -86,6 +98,8 @@ extension AgentCore {
             _ = plan.plan(entry.facts, isRefreshable: account.refreshable, at: time.now())
             return
         }
+        // Of before: what is locked or forgotten meanwhile is not put back.
+        let epoch = shelf.look().epoch
         do throws(OAuthError) {
             let held = try await service.token(account, .live(minimum: RenewalPlan.minimum))
             guard lockedBecause == nil else { return }
@@ -93,7 +107,7 @@ extension AgentCore {
                 if plan.plan(held.facts, isRefreshable: account.refreshable, at: time.now()) {
                     logger.notice("the token is renewed again", metadata: ["account": "\(account.id)"])
                 }
-                if account.isHandedOut { shelf.keep(held, epoch: shelf.look().epoch) }
+                if account.isHandedOut { shelf.keep(held, epoch: epoch) }
             } else {
                 note("refresh_failed", held.warning ?? "", of: account)
             }

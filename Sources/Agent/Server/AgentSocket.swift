@@ -10,8 +10,10 @@ package struct AgentSocket: Sendable {
 
     /// `$XDG_RUNTIME_DIR/ai-usage-agent`, or the same below `/run/user/UID`; never /tmp.
     package let directory: String
+    /// One of more than 107 bytes can neither be served nor found (unix(7)).
     package var path: String { directory + "/" + AgentSocket.fileName }
 
+    /// Looks at nothing yet.
     package init(_ paths: VaultPaths) { directory = paths.runtime ?? "/run/user/\(Peer.ownUser)/" + VaultPaths.folder }
 
     /// What can go wrong before an agent serves.
@@ -20,6 +22,7 @@ package struct AgentSocket: Sendable {
         case isTooLong(path: String)
         case file(FileError)
         case socket(SocketError)
+        case thread(ThreadError)
     }
 
     /// The lock that one agent holds for as long as it runs, and what it listens on.

@@ -30,7 +30,10 @@ package final class AuditLog: Sendable {
         var windows: [Key: Window] = [:]
         var waiting: [String] = []
         var dropped = 0
+        /// One writer at a time: the files are rotated.
         var isWriting = false
+        /// Who waits until there is nothing left to write.
+        var flushing: [CheckedContinuation<Void, Never>] = []
     }
 
     private let content = Guarded(Content())
@@ -56,11 +59,18 @@ package final class AuditLog: Sendable {
         }
         if isRepeat { return }
         let program = peer.program
-        let entry: JSONObject = [
+        var entry: JSONObject = [
             "time": .string(now.description), "uid": .number(JSONNumber(Int(peer.user))), "pid": .number(JSONNumber(Int(peer.process))),
             "executable": .optional(program.path), "command": .optional(program.name), "provider": .string(provider),
             "account": .string(accountId),
         ]
+        // Our own commands keep others out: what they were started by says more.
+        if program.path == nil, let parent = peer.parent {
+            let starter = parent.program
+            entry["parent"] = [
+                "pid": .number(JSONNumber(Int(parent.process))), "executable": .optional(starter.path), "command": .optional(starter.name),
+            ]
+        }
         content.change { content in
             if let window = content.windows[key] { AuditLog.close(window, now, &content) }
             content.windows[key] = Window(begun: now, entry: entry)
@@ -84,7 +94,13 @@ package final class AuditLog: Sendable {
     /// Waits until everything that was noted is on the disk, or cannot be.
     func flush() async {
         sweep(everything: true)
-        await write()
+        await withCheckedContinuation { continuation in
+            let isIdle = content.change { content in
+                if content.isWriting { content.flushing.append(continuation) }
+                return !content.isWriting
+            }
+            if isIdle { continuation.resume() }
+        }
     }
 
     private static func close(_ window: Window, _ now: Timestamp, _ content: inout Content) {
@@ -109,19 +125,20 @@ package final class AuditLog: Sendable {
             content.isWriting = true
             return true
         }
-        if isMine { Task { await write() } }
+        if isMine { Task { write() } }
     }
 
-    private func write() async {
+    private func write() {
         while true {
-            let (lines, dropped) = content.change { content in
-                defer {
-                    content.waiting = []
-                    content.dropped = 0
-                    content.isWriting = false
-                }
-                return (content.waiting, content.dropped)
+            let (lines, dropped, flushing) = content.change { content in
+                let taken = (content.waiting, content.dropped, content.waiting.isEmpty ? content.flushing : [])
+                content.isWriting = !content.waiting.isEmpty
+                if !content.isWriting { content.flushing = [] }
+                content.waiting = []
+                content.dropped = 0
+                return taken
             }
+            for waiter in flushing { waiter.resume() }
             if lines.isEmpty { return }
             var text = lines.joined(separator: "\n") + "\n"
             if dropped > 0 {

@@ -38,7 +38,7 @@ final class TokenShelf: Sendable {
 
     private let content = Guarded(Content())
     private let file: String
-    /// Different words for the same account; beyond these the oldest way of asking is as slow as the first time.
+    /// Different words for the same account; beyond these all are forgotten and found anew.
     private static let mostAnswers = 20_000
 
     init(metadataFile: String) { file = metadataFile }

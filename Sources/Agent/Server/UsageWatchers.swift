@@ -11,8 +11,6 @@ final class UsageWatchers: Sendable {
 
     func remove(_ caller: MessageServer.Caller) { callers.change { $0[caller] = nil } }
 
-    var isEmpty: Bool { callers.peek { $0.isEmpty } }
-
     /// Sends changed readings to everybody.
     func publish(_ snapshots: [JSONValue]) {
         guard !snapshots.isEmpty else { return }

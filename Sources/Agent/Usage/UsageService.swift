@@ -14,6 +14,7 @@ package struct UsageService: Sendable {
     /// More than so many are not asked at once.
     private static let mostAtOnce = 32
 
+    /// Makes nothing on the disk.
     package init(_ service: AgentService) {
         self.service = service
         store = PollStore(folder: service.vault.paths.usage, time: service.time)

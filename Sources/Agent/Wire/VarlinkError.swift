@@ -40,6 +40,7 @@ extension VarlinkError {
     /// How the names of our own errors begin.
     package static let prefix = AgentInterface.name + "."
 
+    /// - Parameter code: as docs/auth-cli.md lists them; it tells apart what the kinds do not.
     package init(_ kind: Kind, code: String, provider: String? = nil, account: String? = nil, message: String, remedy: String?) {
         self.init(
             name: VarlinkError.prefix + kind.rawValue,

@@ -23,21 +23,20 @@ typedef struct {
 
 /// Called for every piece of the body; returning false ends the transfer (`overflowed`).
 typedef bool (*ccurl_body)(void *_Nonnull context, const uint8_t *_Nonnull bytes, size_t count);
-/// Called for every header line of the final answer, without the line end.
+/// Called for every header line of every answer, 100 Continue too, without the line end; a status line begins the next answer.
 typedef void (*ccurl_header)(void *_Nonnull context, const uint8_t *_Nonnull bytes, size_t count);
 
 /// NULL on success, else why libcurl could not be opened (static or thread-local text).
 const char *_Nullable ccurl_load(void);
-/// libcurl's version text ("7.88.1 OpenSSL/3.0.19"), empty if it was not loaded.
-const char *_Nonnull ccurl_version(void);
 
+/// `method`: GET or POST. NULL where libcurl cannot be opened or refuses an option.
 ccurl_request *_Nullable ccurl_create(const char *_Nonnull url, const char *_Nonnull method);
 void ccurl_destroy(ccurl_request *_Nullable request);
 
 /// Each returns false when libcurl refuses the option.
 bool ccurl_set_timeout(ccurl_request *_Nonnull request, long total_milliseconds, long connect_milliseconds);
 /// The same for a request whose answer must not be lost: what lies in the socket is read although the time is over. The end is
-/// up to a second later.
+/// up to three seconds later: one until the time is looked at, two for a server that drips.
 bool ccurl_set_late_timeout(ccurl_request *_Nonnull request, long total_milliseconds, long connect_milliseconds);
 /// Copied into libcurl's list; the list is wiped and freed with the request.
 bool ccurl_add_header(ccurl_request *_Nonnull request, const uint8_t *_Nonnull line, size_t count);
@@ -48,8 +47,10 @@ bool ccurl_set_proxy(ccurl_request *_Nonnull request, const char *_Nonnull proxy
 bool ccurl_set_authorities(ccurl_request *_Nonnull request, const uint8_t *_Nonnull pem, size_t count);
 /// "host:port:address[,address]": answers the name without DNS.
 bool ccurl_set_resolution(ccurl_request *_Nonnull request, const char *_Nonnull entry);
+/// Hosts that are asked directly, separated by commas; "*" is every one.
 bool ccurl_set_no_proxy(ccurl_request *_Nonnull request, const char *_Nonnull hosts);
 
+/// Blocks until the answer is whole or there will be none; once for each request.
 void ccurl_perform(ccurl_request *_Nonnull request, void *_Nonnull context, ccurl_body _Nonnull body,
                    ccurl_header _Nonnull header, ccurl_result *_Nonnull result);
 

@@ -18,9 +18,6 @@ int clinux_ofd_lock(int descriptor, int kind);
 /// PR_SET_DUMPABLE 0: no core file, no /proc/PID/mem or environ for processes of the same user.
 int clinux_set_nondumpable(void);
 
-/// The dumpable flag as the kernel has it now: 0 or 1.
-int clinux_get_dumpable(void);
-
 /// PR_SET_PDEATHSIG: the calling process gets `signal` when its parent dies.
 int clinux_die_with_parent(int signal);
 

@@ -2,6 +2,7 @@ package import Platform
 
 /// One login under way: its secrets (RFC 7636, state, nonce) and the address a browser is sent to.
 package struct AuthorizationRequest: ~Copyable, Sendable {
+    /// With its endpoints known, or `url` throws.
     package let client: OAuthClient
     /// With its port, as the exchange repeats it (RFC 6749 section 4.1.3).
     package let redirectURI: String
@@ -12,6 +13,7 @@ package struct AuthorizationRequest: ~Copyable, Sendable {
     /// 32 random bytes for OpenID (OpenID Connect Core 3.1.2.1); nil for others.
     package let nonce: String?
 
+    /// Makes a new verifier, state and nonce: each request is for one login.
     package init(client: OAuthClient, redirectURI: String) {
         self.client = client
         self.redirectURI = redirectURI
@@ -47,5 +49,6 @@ package struct AuthorizationRequest: ~Copyable, Sendable {
 package enum AuthorizationAnswer: Sendable {
     /// The code, boxed because it can be spent once; `stateChecked` is false only for a bare pasted code.
     case code(SecretBox, stateChecked: Bool)
+    /// RFC 6749 section 4.1.2.1; both texts are made safe to show.
     case denied(error: String, description: String?)
 }

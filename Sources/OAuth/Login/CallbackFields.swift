@@ -14,6 +14,9 @@ package struct CallbackFields: Sendable {
     let issuer: String?
     let issuerIsRequired: Bool
 
+    /// - Parameters:
+    ///   - issuer: compared where the answer names one; nil compares nothing.
+    ///   - issuerIsRequired: an answer that names none is refused (RFC 9207 section 2.4).
     package init(state: String, issuer: String?, issuerIsRequired: Bool) {
         self.state = state
         self.issuer = issuer

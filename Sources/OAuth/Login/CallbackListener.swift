@@ -1,4 +1,4 @@
-import Platform
+package import Platform
 
 /// Waits on loopback for the one callback of a login (RFC 8252 section 7.3; docs/oauth.md, "The listener").
 ///
@@ -67,11 +67,12 @@ package final class CallbackListener: Sendable {
     /// Starts answering on a thread of its own.
     ///
     /// - Parameter lingering: how long `/done` is served after the hit.
+    /// - Throws: `ThreadError`; nothing is answered then, and nothing is left to close.
     package func start(
         _ rule: RedirectRule, _ fields: CallbackFields, serverOrigin: String?, lingering: Duration = CallbackListener.lingering
-    ) {
+    ) throws(ThreadError) {
         let request = CallbackRequest(rule: rule, port: port, fields: fields, serverOrigin: serverOrigin)
-        startThread { self.serve(request, lingering) }
+        try startThread { self.serve(request, lingering) }
     }
 
     /// The first valid answer; nil when the listener was closed before one came.

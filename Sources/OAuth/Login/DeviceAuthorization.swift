@@ -28,7 +28,7 @@ struct DeviceAuthorization: ~Copyable, Sendable {
         case .standard:
             (name, page) = ("device_code", DeviceAuthorization.address(document.text(at: "verification_uri")))
             seconds = TokenResponse.seconds("expires_in", in: document)
-        case .exchangedCode(_, let fixedPage, _, let fixedSeconds): (name, page, seconds) = ("device_auth_id", fixedPage, fixedSeconds)
+        case .exchangedCode(_, let fixedPage, _, let fixedSeconds, _): (name, page, seconds) = ("device_auth_id", fixedPage, fixedSeconds)
         }
         guard let page else { throw TokenResponse.Malformed(reason: "the answer has no usable verification_uri") }
         // Without it nobody could know when to stop.
@@ -54,6 +54,7 @@ struct DeviceAuthorization: ~Copyable, Sendable {
 
 /// What a person is shown when a device login begins. Texts of the server, to be escaped where they are shown.
 package struct DevicePrompt: Sendable {
+    /// At most 64 bytes.
     package let userCode: String
     /// The address at which it is typed in.
     package let verification: String

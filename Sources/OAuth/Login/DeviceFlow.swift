@@ -13,6 +13,7 @@ package struct DeviceFlow: Sendable {
     /// Seconds between two polls of a server that does not answer, at most, where the server wants no longer pause itself.
     private static let longestPause = 60
 
+    /// - Parameter deadline: of one request; more than 30 s is cut to 30 s.
     package init(http: any HTTPSending, deadline: Duration, time: TimeSource) {
         self.http = http
         device = DeviceEndpoint(http: http, deadline: min(deadline, .seconds(30)))
@@ -84,14 +85,14 @@ package struct DeviceFlow: Sendable {
             if trouble == nil { presenter.note("\(client.provider) gave no answer (\(reason)); it is asked again, less often") }
             pace.failures += 1
             pace.trouble = reason
-        case .denied(let description): throw OAuthLoginFailure.denied("access_denied", description, client.provider)
+        case .denied(let description): throw OAuthLoginFailure.denied("access_denied", description, client)
         case .expired:
             throw OAuthError(
                 .loginTimeout, "the code has expired before anybody approved it",
                 remedy: "begin again for a new code: ai-usage-agent auth login \(client.provider) --device")
         case .answered(let outcome): return try await finish(outcome, client, presenter, keep)
         case .code(let code, let verifier):
-            guard case .exchangedCode(_, _, let redirectURI, _) = client.deviceDialect else { return nil }
+            guard case .exchangedCode(_, _, let redirectURI, _, _) = client.deviceDialect else { return nil }
             return try await finish(
                 try await endpoint.exchange(code: code, verifier: verifier, redirectURI: redirectURI, client: client), client, presenter,
                 keep)

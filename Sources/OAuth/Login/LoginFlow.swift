@@ -30,6 +30,7 @@ package struct LoginFlow: Sendable {
     let endpoint: TokenEndpoint
     let time: TimeSource
 
+    /// - Parameter deadline: of one request; more than 30 s is cut to 30 s.
     package init(http: any HTTPSending, deadline: Duration, time: TimeSource) {
         self.http = http
         endpoint = TokenEndpoint(http: http, deadline: deadline)
@@ -51,7 +52,13 @@ package struct LoginFlow: Sendable {
         let page = listener == nil ? client.codePage : nil
         let request = AuthorizationRequest(client: client, redirectURI: page?.description ?? client.redirect.uri(port: port))
         let fields = CallbackFields(state: request.state, issuer: client.issuer, issuerIsRequired: endpoints.sendsIssuer)
-        listener?.start(client.redirect, fields, serverOrigin: endpoints.authorization.origin)
+        do throws(ThreadError) {
+            try listener?.start(client.redirect, fields, serverOrigin: endpoints.authorization.origin)
+        } catch {
+            throw OAuthError(
+                .network, "nothing can wait for the browser: \(error)",
+                remedy: "\(ThreadError.remedy), or paste the callback by hand: ai-usage-agent auth login \(client.provider) --manual")
+        }
         await presenter.present(url: try request.url(), redirect: request.redirectURI, isListening: listener != nil)
 
         let pasting = options.manual || options.acceptsPaste || listener == nil
@@ -83,7 +90,7 @@ package struct LoginFlow: Sendable {
     ) async throws(OAuthError) -> Kept {
         switch answer {
         case .denied(let error, let description):
-            throw OAuthLoginFailure.denied(error, description, request.client.provider)
+            throw OAuthLoginFailure.denied(error, description, request.client)
         case .code(let box, let stateChecked):
             guard let code = box.take() else { throw OAuthError(.usage, "the code was used already") }
             if !stateChecked { presenter.note("a bare code was pasted: whether it belongs to this login could not be checked") }
@@ -160,14 +167,13 @@ package struct LoginFlow: Sendable {
 }
 
 enum OAuthLoginFailure {
-    static func denied(_ error: String, _ description: String?, _ provider: String) -> OAuthError {
+    static func denied(_ error: String, _ description: String?, _ client: OAuthClient) -> OAuthError {
         let words = error + (description.map { ": \($0)" } ?? "")
-        if description?.contains("missing_codex_entitlement") == true {
-            return OAuthError(
-                .accessDenied, "Codex is not enabled in that workspace (\(words))",
-                remedy: "choose another workspace, or ask its administrator")
+        if let hint = client.deniedHints.first(where: { description?.contains($0.mark) == true }) {
+            return OAuthError(.accessDenied, "\(hint.message) (\(words))", remedy: hint.remedy)
         }
-        return OAuthError(.accessDenied, "the login was refused (\(words))", remedy: "log in again: ai-usage-agent auth login \(provider)")
+        return OAuthError(
+            .accessDenied, "the login was refused (\(words))", remedy: "log in again: ai-usage-agent auth login \(client.provider)")
     }
 }
 

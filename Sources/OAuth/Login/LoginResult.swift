@@ -4,6 +4,7 @@ package import Vault
 /// What a login brought: tokens that no store has seen yet.
 package struct LoginResult: ~Copyable, Sendable {
     package let tokens: TokenResponse
+    /// Opaque where nothing says whose login it is.
     package let identity: AccountIdentity
     /// With the endpoints as they were: their origins are sealed with the tokens.
     package let client: OAuthClient

@@ -4,6 +4,7 @@ package import Vault
 /// A live access token on its way to a caller, shared by all who waited for the same flight.
 package final class HeldToken: Sendable {
     package let accessToken: SecretBytes
+    /// `generation` tells which rotation the token is of; 0 in one that was borrowed or lent.
     package let facts: BundleFacts
     /// What the caller should tell the person although the token is good.
     package let warning: String?

@@ -74,16 +74,20 @@ package struct RotationMachine: Sendable, Hashable {
     package enum Failure: Sendable, Hashable {
         /// The store looks restored or copied: its token is not spent.
         case suspicious
+        /// The journal's result belongs to a newer store than the one that is here.
         case journalDoesNotFit
+        /// The server granted no refresh token.
         case notRefreshable
         /// Refused for good, now or earlier.
         case refused
         /// Answered with the tokens of somebody else.
         case stranger
+        /// A back-off is running; only the demand for a new token goes past it.
         case postponed
         /// Sent once by somebody who never wrote down an answer; the access token is used up first (R3).
         case unresolved
         case busy
+        /// Something failed before the token was sent.
         case preflight
         case notSent
         case clientRefused
@@ -107,9 +111,13 @@ package struct RotationMachine: Sendable, Hashable {
         package var isAnswered = false
         /// The stored access token has not ended.
         package var isAlive = false
+        /// Looks restored or copied: its token is not spent.
         package var isSuspicious = false
+        /// There is a refresh token.
         package var isRefreshable = true
+        /// This very token, for good.
         package var wasRefused = false
+        /// A back-off is running.
         package var isPostponed = false
 
         package init() {}

@@ -14,6 +14,7 @@ package actor TokenManager {
     private let logger: Logger
     private var flights: [String: Task<Result<HeldToken, OAuthError>, Never>] = [:]
 
+    /// - Parameter deadline: of one request to a token endpoint; more than 30 s is cut to 30 s.
     package init(vault: Vault, http: any HTTPSending, deadline: Duration, time: TimeSource, logger: Logger) {
         self.vault = vault
         self.http = http
@@ -110,7 +111,12 @@ package actor TokenManager {
             }
             seen = bundle.facts.generation
         }
-        if let running = flights[account.id] { return try await running.value.get() }
+        if let running = flights[account.id] {
+            let held = try await running.value.get()
+            // One that was content with what is there has not done what is asked for here.
+            if demand == .new, held.facts.generation == seen { return try await fetch(account, demand, client) }
+            return held
+        }
         let flight = RefreshFlight(
             vault: vault, open: open, endpoint: TokenEndpoint(http: http, deadline: deadline), time: time, logger: logger, account: account)
         let observed = seen
@@ -127,7 +133,9 @@ package actor TokenManager {
 
     /// What a login left in the stores.
     package struct Adoption: Sendable {
+        /// As auth.json has it now.
         package let account: AccountRecord
+        /// No account of auth.json had this identity.
         package let isNew: Bool
 
         package init(account: AccountRecord, isNew: Bool) { (self.account, self.isNew) = (account, isNew) }

@@ -2,6 +2,7 @@ package import Platform
 
 /// A successful answer of a token endpoint (RFC 6749 section 5.1), its tokens in protected memory.
 package struct TokenResponse: ~Copyable, Sendable {
+    /// Printable ASCII of at most 48 KiB where a server sent it (`isToken`).
     package let accessToken: SecretBytes
     /// Nil when the answer has none: the old one stays valid (recovery rule R8).
     package let refreshToken: SecretBytes?

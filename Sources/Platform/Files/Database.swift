@@ -43,8 +43,8 @@ import CSQLite
     ///   open it.
     package init(_ name: String, in directory: PrivateDirectory) throws(FileError) {
         path = directory.file(name)
-        _ = try directory.openInPlace(name)
-        _ = try directory.openChecked(name, 0, .ours)
+        if try !directory.exists(name) { _ = try directory.openInPlace(name) }
+        try directory.checkUnopened(name, .ours)
         var reason = csqlite_reason()
         guard let handle = unsafe csqlite_open(path, &reason) else {
             let text = Database.text(reason)

@@ -10,6 +10,9 @@ package struct Descriptor: ~Copyable, Sendable {
 
     deinit { close(raw) }
 
+    /// Whether anything is open under that number.
+    package static func isOpen(_ raw: Int32) -> Bool { raw >= 0 && fcntl(raw, F_GETFD) >= 0 }
+
     /// Gives the descriptor up without closing it.
     consuming func take() -> Int32 {
         let raw = raw

@@ -7,7 +7,7 @@ package enum ForeignDatabase {
     ///
     /// - Throws: what `ForeignFile.read` throws, for the database and the value; `system` when SQLite cannot read it now.
     package static func value(_ path: String, query: String, limit: Int = ForeignFile.limit) throws(FileError) -> SecretBytes? {
-        _ = try ForeignFile.open(path)
+        try ForeignFile.check(path)
         let found = Found()
         var reason = csqlite_reason()
         let uri = try address(path)

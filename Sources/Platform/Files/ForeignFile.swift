@@ -25,10 +25,26 @@ package enum ForeignFile {
             throw FileError.last("open", path)
         }
         let file = Descriptor(owning: raw)
-        let status = try file.status(path)
+        try check(try file.status(path), path)
+        return file
+    }
+
+    /// The same checks of a file that is not opened here, so that no lock of this process on it is dropped (fcntl(2)).
+    ///
+    /// - Throws: as `read`.
+    static func check(_ path: String) throws(FileError) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else {
+            if errno == ENOTDIR { throw FileError(.notFound, path, "stat: \(errorText(ENOTDIR))") }
+            throw FileError.last("stat", path)
+        }
+        if status.st_mode & S_IFMT == S_IFLNK { throw FileError(.unsafe, path, "is a symbolic link; only a regular file is read") }
+        try check(status, path)
+    }
+
+    private static func check(_ status: stat, _ path: String) throws(FileError) {
         guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(.notRegular, path, "is no regular file") }
         guard status.st_uid == geteuid() else { throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you") }
-        return file
     }
 
     /// Whether the path leads to a directory; nil if it leads nowhere.

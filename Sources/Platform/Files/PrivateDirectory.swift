@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
 
-/// A directory of ours, held open, through which every file in it is reached by name: no path can be swapped under us.
+/// A directory of ours, held open, through which its files are reached by name: no path can be swapped under us.
+///
+/// `subdirectory` alone goes by the path again, and checks what it finds there as `open` does.
 package final class PrivateDirectory: Sendable {
     /// Who may own a file or directory, and which permissions others may have.
     package enum Trust: Sendable {
@@ -104,7 +106,21 @@ package final class PrivateDirectory: Sendable {
             throw FileError.last("open", path)
         }
         let opened = Descriptor(owning: raw)
-        let status = try opened.status(path)
+        try PrivateDirectory.check(try opened.status(path), path, trust)
+        return opened
+    }
+
+    /// The same checks of a file that must not be opened here: closing any descriptor of it would drop the locks that this process
+    /// holds on it by another (fcntl(2); SQLite's are such).
+    ///
+    /// - Throws: `notFound`, `notRegular`, `unsafe`, `system`.
+    func checkUnopened(_ name: String, _ trust: Trust) throws(FileError) {
+        var status = stat()
+        guard unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw FileError.last("stat", file(name)) }
+        try PrivateDirectory.check(status, file(name), trust)
+    }
+
+    private static func check(_ status: stat, _ path: String, _ trust: Trust) throws(FileError) {
         guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(.notRegular, path, "is no regular file") }
         guard trust.accepts(owner: status.st_uid) else {
             throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you")
@@ -114,7 +130,6 @@ package final class PrivateDirectory: Sendable {
             let repair = "chmod \(trust.repair("600")) \(ShellWord.quote(path))"
             throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
-        return opened
     }
 
     /// Replaces the file as a whole and durably: after a crash at any point there is the old content or the new.
@@ -205,13 +220,22 @@ package final class PrivateDirectory: Sendable {
     }
 
     private static func entries(_ raw: Int32, _ path: String) throws(FileError) -> [String] {
-        guard raw >= 0, let stream = unsafe fdopendir(raw) else { throw FileError.last("open", path) }
+        guard raw >= 0 else { throw FileError.last("open", path) }
+        guard let stream = unsafe fdopendir(raw) else {
+            defer { close(raw) }
+            throw FileError.last("open", path)
+        }
         defer { unsafe closedir(stream) }
+        // An entry is as long as its name: a copy of the whole array would read behind the last one.
+        let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
         var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: unsafe bytes.prefix { $0 != 0 }.map { $0 }, as: UTF8.self)
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw FileError.last("read", path) }
+                break
             }
+            let name = unsafe String(cString: UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self))
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -287,12 +311,27 @@ package final class PrivateDirectory: Sendable {
 
     func synchronize() throws(FileError) { try descriptor.synchronize(path) }
 
+    /// The same for a directory that need not be ours.
+    static func synchronizeDirectory(_ path: String) throws(FileError) {
+        let raw = unsafe clinux_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        // One that may be written and not read cannot be synced by us; its owner's system does in time.
+        if raw < 0, errno == EACCES { return }
+        guard raw >= 0 else { throw FileError.last("open", path) }
+        try Descriptor(owning: raw).synchronize(path)
+    }
+
     /// Like mkdir -p, each new directory 0700 (XDG Base Directory Specification).
     private static func makeDirectories(_ path: String) throws(FileError) {
         var built = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
+            let parent = built
             built += "/" + part
-            if unsafe mkdir(built, 0o700) != 0 && errno != EEXIST { throw FileError.last("mkdir", built) }
+            if unsafe mkdir(built, 0o700) == 0 {
+                // What is durable within it must not be lost with its name.
+                try synchronizeDirectory(parent.isEmpty ? "/" : parent)
+            } else if errno != EEXIST {
+                throw FileError.last("mkdir", built)
+            }
         }
     }
 }

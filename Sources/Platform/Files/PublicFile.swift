@@ -63,6 +63,8 @@ package enum PersonsFile {
             try file.writeAll(content, path)
             try file.synchronize(path)
             try file.closeChecked(path)
+            let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+            try PrivateDirectory.synchronizeDirectory(folder)
         } catch {
             _ = unsafe unlink(path)
             throw error

@@ -14,6 +14,7 @@ package enum JSONValue: Sendable, Equatable {
         self.init(try JSONTree(text), 0, text)
     }
 
+    /// The same for a text.
     package init(parsing text: String) throws(JSONError) {
         let bytes = Array(text.utf8)
         try self.init(parsing: bytes.span)
@@ -33,6 +34,7 @@ package enum JSONValue: Sendable, Equatable {
     /// Absent becomes null: a key of ours is always present.
     package static func optional(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
     package static func optional(_ number: Int?) -> JSONValue { number.map { .number(JSONNumber($0)) } ?? .null }
+    /// Null also for what JSON cannot say.
     package static func optional(_ number: Double?) -> JSONValue { number.flatMap(JSONNumber.init).map(JSONValue.number) ?? .null }
     package static func strings(_ texts: [String]) -> JSONValue { .array(texts.map(JSONValue.string)) }
 }

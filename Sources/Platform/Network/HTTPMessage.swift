@@ -17,13 +17,14 @@ package struct HTTPRequest: ~Copyable, Sendable {
     package var cookie: SecretBytes?
     /// Nil sends none; a POST without one has length 0.
     package var body: SecretBytes?
+    /// Nil sends none of ours; libcurl then calls the body of a POST a form.
     package var contentType: String?
     /// Of the whole request, from asking for the address to the last byte; connecting has 10 s of it at most.
     package var deadline: Duration
     /// Bytes. A longer answer is cut off and counts as no answer.
     package var bodyLimit = 64 << 10
     /// An answer that has come is read although the deadline is over, because this process was stopped for longer: for what must
-    /// not be lost, at the price of a deadline that is up to a second late.
+    /// not be lost, at the price of a deadline that is up to three seconds late.
     package var takesLateAnswer = false
 
     package init(_ method: Method, _ url: String, deadline: Duration = .seconds(30)) {
@@ -35,6 +36,7 @@ package struct HTTPRequest: ~Copyable, Sendable {
 
 /// A whole answer.
 package struct HTTPResponse: ~Copyable, Sendable {
+    /// Any: no redirect is followed, and a 4xx or 5xx is an answer, too.
     package let status: Int
     /// Names in lower case.
     package let headers: [(name: String, value: String)]
@@ -72,6 +74,7 @@ package struct HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible 
     package let kind: Kind
     /// False only when libcurl never handed the request to an established connection: then it is safe to try again.
     package let mayHaveBeenSent: Bool
+    /// Lower case; "?" for an unusable address.
     package let host: String
     /// libcurl's words, made safe to show.
     package let reason: String

@@ -115,28 +115,26 @@ private final class Exchange: @unchecked Sendable {
             lines.append("\(header.name): \(header.value)")
         }
         for line in lines { unsafe ok = ok && ccurl_add_header(handle, Array(line.utf8), line.utf8.count) }
-        var bearer = SecretBuffer(capacity: 4096)
-        let hasBearer = request.bearer != nil
-        bearer.append("Authorization: Bearer ")
-        if hasBearer { request.bearer!.withBytes { bearer.append($0) } }
-        if hasBearer {
-            let added = bearer.withBytes { line -> Bool in
-                guard !line.indices.contains(where: { line[$0] < 0x20 }) else { return false }
-                return unsafe line.withUnsafeBufferPointer { unsafe ccurl_add_header(handle, $0.baseAddress!, $0.count) }
-            }
+        if request.bearer != nil {
+            let added = request.bearer!.withBytes { unsafe addSecret("Authorization: Bearer ", $0, handle) }
             guard added else { return "the access token holds a control character" }
         }
         if request.cookie != nil {
-            var cookie = SecretBuffer(capacity: 1024)
-            cookie.append("Cookie: ")
-            request.cookie!.withBytes { cookie.append($0) }
-            let added = cookie.withBytes { line -> Bool in
-                guard !line.indices.contains(where: { line[$0] < 0x20 }) else { return false }
-                return unsafe line.withUnsafeBufferPointer { unsafe ccurl_add_header(handle, $0.baseAddress!, $0.count) }
-            }
+            let added = request.cookie!.withBytes { unsafe addSecret("Cookie: ", $0, handle) }
             guard added else { return "the cookie holds a control character" }
         }
         return ok ? nil : "libcurl refused an option"
+    }
+
+    /// One header whose value is secret; its line is put together in protected memory.
+    private func addSecret(_ name: String, _ value: Span<UInt8>, _ handle: OpaquePointer) -> Bool {
+        var header = SecretBuffer(capacity: 4096)
+        header.append(name)
+        header.append(value)
+        return header.withBytes { line -> Bool in
+            guard !line.indices.contains(where: { line[$0] < 0x20 }) else { return false }
+            return unsafe line.withUnsafeBufferPointer { unsafe ccurl_add_header(handle, $0.baseAddress!, $0.count) }
+        }
     }
 
     private func transfer(_ handle: OpaquePointer, _ url: WebAddress) -> Result<Int, HTTPFailure> {

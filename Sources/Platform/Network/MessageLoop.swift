@@ -120,7 +120,10 @@ struct MessageLoop: ~Copyable {
     }
 
     private mutating func serve(_ connection: MessageConnection, _ event: Readiness.Event) {
-        if event.isWritable, !connection.flush() { return close(connection) }
+        if event.isWritable {
+            guard connection.flush() else { return close(connection) }
+            connection.lastActivity = now
+        }
         if event.isReadable, connection.isWatchedForReading { read(connection) }
         if event.isGone, connection.hasEnded || !connection.isWatchedForReading { return close(connection) }
         settle(connection)
@@ -195,7 +198,8 @@ struct MessageLoop: ~Copyable {
     mutating func deliver(_ message: OutgoingMessage, to caller: MessageServer.Caller, isLast: Bool) {
         guard let connection = connection(caller.descriptor), connection.caller == caller else { return }
         now = MessageLoop.clock()
-        connection.lastActivity = now
+        // Who does not take what was sent before is not kept by what is sent now.
+        if !connection.isSending { connection.lastActivity = now }
         if isLast { connection.isBusy = false } else { connection.isStream = true }
         guard connection.send(message) else { return close(connection) }
         // What came meanwhile is due now.

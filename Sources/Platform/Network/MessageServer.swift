@@ -33,6 +33,7 @@ package final class MessageServer: Sendable {
     package struct Caller: Sendable, Hashable {
         /// Never given twice.
         package let number: UInt64
+        /// Lent; its number comes again when the connection is closed.
         package let descriptor: Int32
         /// Who it was when it connected (SO_PEERCRED).
         package let process: Int32

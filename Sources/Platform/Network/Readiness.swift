@@ -37,6 +37,7 @@ package struct Readiness: ~Copyable {
         _ = clinux_epoll_watch(descriptor.raw, watched, reading, writing, false)
     }
 
+    /// One that is not watched is no error.
     package func remove(_ watched: Int32) { _ = clinux_epoll_forget(descriptor.raw, watched) }
 
     /// Waits until something is ready or the time is over.

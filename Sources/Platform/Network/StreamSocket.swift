@@ -164,6 +164,7 @@ package enum Poller {
 package final class WakeSignal: Sendable {
     private let descriptor: Descriptor
 
+    /// Ends the process where no descriptor is left.
     package init() {
         let raw = clinux_eventfd()
         guard raw >= 0 else { fatalError("eventfd: \(errorText(errno))") }
@@ -171,6 +172,7 @@ package final class WakeSignal: Sendable {
     }
 
     package var interest: Poller.Interest { Poller.Interest(descriptor.raw) }
+    /// From any thread.
     package func wake() { clinux_eventfd_signal(descriptor.raw) }
     /// Forgets that it was woken.
     package func drain() { clinux_eventfd_drain(descriptor.raw) }

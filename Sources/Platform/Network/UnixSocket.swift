@@ -6,6 +6,7 @@ import Glibc
 /// Only the user decides anything. The process may have passed the socket on, and its number may be another's by now: a hint
 /// for logs.
 package struct Peer: Sendable, Equatable {
+    /// The effective user when it connected or began to listen.
     package let user: UInt32
     package let process: Int32
 
@@ -13,6 +14,7 @@ package struct Peer: Sendable, Equatable {
 
     /// By the effective user, as files are.
     package var isThisUser: Bool { user == Peer.ownUser }
+    /// The effective user.
     package static var ownUser: UInt32 { geteuid() }
 
     /// The program's path and its short name; nil where the kernel does not say, as of a process that keeps others out.
@@ -22,6 +24,15 @@ package struct Peer: Sendable, Equatable {
         let path = count > 0 ? String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
         let name = PublicFile.read("/proc/\(process)/comm")?.split(separator: "\n").first.map(String.init)
         return (path, name)
+    }
+
+    /// Who started it; nil where the kernel does not say any more.
+    package var parent: Peer? {
+        // "pid (name) state ppid …"; the name may hold anything (proc(5)).
+        guard let line = PublicFile.read("/proc/\(process)/stat"), let name = line.lastIndex(of: ")") else { return nil }
+        let fields = line[line.index(after: name)...].split(separator: " ")
+        guard fields.count > 1, let number = Int32(fields[1]), number > 0 else { return nil }
+        return Peer(user: user, process: number)
     }
 
     static func of(_ descriptor: Int32) -> Peer? {
@@ -61,6 +72,10 @@ package struct UnixListener: ~Copyable, Sendable {
     package static func inherited(_ raw: Int32, _ name: String, in directory: PrivateDirectory) -> UnixListener? {
         var status = stat()
         guard unsafe fstat(raw, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        // One of a connection (Accept=yes) would never give another one.
+        var isListening: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard unsafe getsockopt(raw, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0, isListening != 0 else { return nil }
         clinux_set_nonblocking(raw)
         _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
         return UnixListener(Descriptor(owning: raw), directory, name)

@@ -70,6 +70,7 @@ package struct WebAddress: Sendable, Hashable, CustomStringConvertible {
     /// Tokens travel over TLS or stay on this machine.
     package var isAcceptable: Bool { isSecure || isLoopback }
 
+    /// As it is sent: the host in lower case, a standard port left out.
     package var description: String { origin + path + (query.map { "?" + $0 } ?? "") }
 
     /// Percent-encodes everything but unreserved characters (RFC 3986 section 2.3), as form bodies and queries need.

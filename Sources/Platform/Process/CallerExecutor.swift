@@ -19,6 +19,7 @@ import Synchronization
         unsafe sem_init(ready, 0, 0)
     }
 
+    /// From any thread.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         state.withLock { $0.jobs.append(job) }
@@ -36,9 +37,10 @@ import Synchronization
     }
 
     /// Runs `body` on a thread of its own: what may block for ever there, such as a look at a dead mount, holds up nobody else.
+    /// Where the system lets us have no more threads it runs on the concurrency pool.
     package static func start(_ body: @escaping @Sendable () async -> Void) {
         let executor = idle.withLock { $0.popLast() } ?? CallerExecutor()
-        startThread {
+        let work: @Sendable () -> Void = {
             Task(executorPreference: executor) {
                 await body()
                 executor.finish()
@@ -46,6 +48,10 @@ import Synchronization
             while !executor.turn() {}
             executor.state.withLock { $0.isOver = false }
             idle.withLock { $0.append(executor) }
+        }
+        do throws(ThreadError) { try startThread(work) } catch {
+            idle.withLock { $0.append(executor) }
+            Task { await body() }
         }
     }
 

@@ -5,6 +5,7 @@ import Glibc
 package enum ChildProcess {
     /// A program that could not be started, took too long, wrote too much, or ended with something else than 0.
     package struct Failure: Error, Sendable, CustomStringConvertible {
+        /// As it was given; no arguments.
         package let program: String
         /// One clause for people; nothing of its output.
         package let reason: String
@@ -29,8 +30,8 @@ package enum ChildProcess {
     /// - Throws: `Failure` only where it cannot be started.
     package static func start(_ arguments: [String], environment: [String: String]) throws(Failure) {
         let pid = try spawn(arguments, environment, output: -1, error: -1, ownSession: true)
-        // Reap it when it ends, without holding anybody up.
-        startThread {
+        // Reap it when it ends, without holding anybody up; without a thread the kernel does, when we end.
+        try? startThread {
             var status: Int32 = 0
             _ = unsafe waitpid(pid, &status, 0)
         }

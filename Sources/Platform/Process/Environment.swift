@@ -10,6 +10,7 @@ package struct ProcessEnvironment: Sendable {
         init(_ secret: consuming SecretBytes) { self.secret = secret }
     }
 
+    /// Holds no token, whatever the names are: only `current` tells those apart.
     package init(_ variables: [String: String]) { self.init(variables, [:]) }
 
     private init(_ variables: [String: String], _ tokens: [String: Token]) {

@@ -1,10 +1,12 @@
 import Glibc
 
 /// Runs blocking work (libcurl, scrypt, a child process, a listener) on a thread of its own, so that no thread of the
-/// concurrency pool ever waits.
+/// concurrency pool ever waits. Where the system lets us have no more threads, the caller's own has to wait.
 package func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
     await withCheckedContinuation { continuation in
-        startThread { continuation.resume(returning: body()) }
+        do throws(ThreadError) { try startThread { continuation.resume(returning: body()) } } catch {
+            continuation.resume(returning: body())
+        }
     }
 }
 
@@ -34,18 +36,32 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
+/// The system refused another thread: the user's limit (`RLIMIT_NPROC`), or that of the container or unit.
+package struct ThreadError: Error, Sendable, CustomStringConvertible {
+    /// As `pthread_create` returned it.
+    let code: Int32
+
+    package var description: String { "no thread could be started (\(errorText(code)))" }
+    /// A sentence for people.
+    package static let remedy = "raise the limit of processes (ulimit -u, or TasksMax of the unit)"
+}
+
 /// Starts a detached thread.
-package func startThread(_ body: @escaping @Sendable () -> Void) {
+///
+/// - Throws: `ThreadError`; `body` does not run then.
+package func startThread(_ body: @escaping @Sendable () -> Void) throws(ThreadError) {
     var thread: pthread_t = 0
-    let argument = unsafe Unmanaged.passRetained(ThreadBody(body)).toOpaque()
+    let argument = unsafe Unmanaged.passRetained(ThreadBody(body))
     let failure = unsafe pthread_create(
         &thread, nil,
         { argument in
             let body = unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue()
             body.run()
             return nil
-        }, argument)
-    // Without a thread the caller would wait for ever; the limit on threads is the caller's to raise.
-    if failure != 0 { fatalError("no thread could be started: \(errorText(failure))") }
+        }, argument.toOpaque())
+    guard failure == 0 else {
+        unsafe argument.release()
+        throw ThreadError(code: failure)
+    }
     pthread_detach(thread)
 }

@@ -8,7 +8,8 @@ package enum ProcessHardening {
     /// No core files, no reading of our memory by processes of the same user, private files by default, no crash
     /// report that prints memory, no environment variable that makes a library write keys to a file.
     ///
-    /// - Returns: what could not be done, for doctor; nothing of it stops the program.
+    /// - Returns: what could not be done. Nothing of it stops a program, and both pass over it: doctor looks at the agent's
+    ///   /proc/PID/limits and VmLck itself.
     @discardableResult
     package static func apply() -> [String] {
         clinux_fill_standard_streams()
@@ -26,6 +27,8 @@ package enum ProcessHardening {
         // Swift's own crash report prints the bytes behind registers: back to the kernel's plain end.
         for signal in [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGQUIT] { Glibc.signal(signal, SIG_DFL) }
         Glibc.signal(SIGPIPE, SIG_IGN)
+        // Ignored by whoever started us, it would hide how every child of ours ends.
+        Glibc.signal(SIGCHLD, SIG_DFL)
         // A file that would grow beyond the limit is an error of that write, not the end of a rotation.
         Glibc.signal(SIGXFSZ, SIG_IGN)
         // SSLKEYLOGFILE makes libcurl write TLS keys; the others make OpenSSL load foreign code.
@@ -57,9 +60,6 @@ package enum ProcessHardening {
 
     /// Ends this process when the one that started it ends: no helper outlives its question.
     package static func dieWithParent() { _ = clinux_die_with_parent(SIGKILL) }
-
-    /// Whether other processes of this user can read our memory, as the kernel has it now.
-    package static var isDumpable: Bool { clinux_get_dumpable() != 0 }
 }
 
 /// Signals that must not cut a rotation in half.
@@ -73,7 +73,13 @@ package enum Interrupts {
     }
 
     /// From now on SIGINT, SIGTERM and SIGHUP wake that signal and end nothing: a service ends in its own order.
-    package static func forward(to signal: WakeSignal) { _ = clinux_interrupts_to(signal.interest.descriptor) }
+    package static func forward(to signal: WakeSignal) {
+        // For the rest of the process: its number must not become another descriptor's.
+        forwarded.withLock { $0 = signal }
+        _ = clinux_interrupts_to(signal.interest.descriptor)
+    }
+
+    private static let forwarded = Guarded<WakeSignal?>(nil)
 
     /// Opens a section that a signal does not cut short; it acts when the last open section ends.
     package static func begin() { clinux_defer_interrupts() }

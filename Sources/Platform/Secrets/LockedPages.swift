@@ -9,8 +9,6 @@ import Synchronization
 /// larger; a few of its blocks are kept as well, because the kernel takes longer to find and clear their pages than we do to
 /// fill them.
 enum LockedPages {
-    /// How often the kernel refused to lock.
-    static let refusals = Atomic<Int>(0)
     private static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
     /// As much as the smallest limit on locked memory that is in use (64 KiB).
     private static let shelfPages = 16
@@ -75,8 +73,8 @@ enum LockedPages {
             // Like malloc in the standard library: there is nothing sensible to go on with.
             fatalError("out of memory: mmap of \(size) bytes was refused")
         }
-        // A refused lock is counted, not fatal: the bytes are still wiped, and doctor says so.
-        if unsafe mlock(pages, size) != 0 { refusals.add(1, ordering: .relaxed) }
+        // A refused lock is not fatal: the bytes are still wiped; the agent's doctor check reads VmLck (proc(5)).
+        _ = unsafe mlock(pages, size)
         _ = unsafe madvise(pages, size, Int32(MADV_DONTDUMP))
         _ = unsafe madvise(pages, size, Int32(MADV_WIPEONFORK))
         return unsafe pages

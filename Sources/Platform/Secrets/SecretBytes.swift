@@ -1,13 +1,12 @@
 import COpenSSL
 import Glibc
-import Synchronization
 
 /// Bytes that must not leak: the only owner of its memory, wiped when it goes.
 ///
 /// The bytes stand in pages of their own: locked (never swapped), left out of core files, wiped in a forked child,
 /// overwritten before they are given back. The type cannot be copied, printed, encoded, hashed or compared by accident;
 /// `SecretBytes.equal` compares in constant time. If the kernel refuses to lock the pages (RLIMIT_MEMLOCK) the bytes
-/// are still kept and still wiped; `SecretBytes.unlockedAllocations` counts how often that happened.
+/// are still kept and still wiped.
 @safe package struct SecretBytes: ~Copyable, @unchecked Sendable {
     private let pages: UnsafeMutableRawBufferPointer
     /// The number of bytes of the secret (not of the pages).
@@ -96,9 +95,6 @@ import Synchronization
         case .none: return nil
         }
     }
-
-    /// How often the kernel refused this process to lock memory (RLIMIT_MEMLOCK).
-    package static var unlockedAllocations: Int { LockedPages.refusals.load(ordering: .relaxed) }
 }
 
 /// Compares two byte strings in a time that depends on their lengths alone.

@@ -75,7 +75,7 @@ package struct Terminal: Sendable {
         var byte: UInt8 = 0
         while line.count < 65536 {
             let got = unsafe read(descriptor, &byte, 1)
-            if got < 0 && errno == EINTR { continue }
+            if got < 0 && mayGoOn(Poller.Interest(descriptor)) { continue }
             if got <= 0 { if line.count == 0 { return nil } else { break } }
             if byte == UInt8(ascii: "\n") { break }
             line.append(byte)
@@ -90,7 +90,7 @@ package struct Terminal: Sendable {
         defer { wipe(&chunk) }
         while true {
             let got = unsafe read(descriptor, &chunk, chunk.count)
-            if got < 0 && errno == EINTR { continue }
+            if got < 0 && mayGoOn(Poller.Interest(descriptor)) { continue }
             guard got >= 0, content.count + got <= limit else { return nil }
             if got == 0 { return content.finish() }
             content.append(chunk.span.extracting(first: got))
@@ -113,10 +113,19 @@ package struct Terminal: Sendable {
         while done < bytes.count {
             let rest = bytes.extracting(done..<bytes.count)
             let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
-            if written < 0 && errno == EINTR { continue }
+            if written < 0 && mayGoOn(Poller.Interest(stream.rawValue, writing: true)) { continue }
             guard written > 0 else { return false }
             done += written
         }
+        return true
+    }
+
+    /// Whether a call that failed is to be made again: it was interrupted, or somebody who shares the stream has made it non-blocking
+    /// (Node and ssh do) and it has been waited for.
+    private static func mayGoOn(_ interest: Poller.Interest) -> Bool {
+        if errno == EINTR { return true }
+        guard errno == EAGAIN else { return false }
+        _ = Poller.wait([interest], nil)
         return true
     }
 }

@@ -8,6 +8,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// A moment outside of the years 0 to 9999 is cut to the nearest one in them: the number may be a server's, and what is
     /// written down must be readable again.
     package init(milliseconds: Int64) { self.milliseconds = min(max(milliseconds, Timestamp.earliest), Timestamp.latest) }
+    /// Cut to the years 0 to 9999 likewise.
     package init(seconds: Int) { self.init(milliseconds: Timestamp.scaled(seconds)) }
 
     /// 0000-01-01T00:00:00Z

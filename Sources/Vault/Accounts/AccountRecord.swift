@@ -1,6 +1,7 @@
 package import Platform
 
-/// How an account authenticates.
+/// How an account authenticates: by tokens, or by the key of a web session, which shows usage and is handed to nobody.
+/// No account has an `apiKey` yet.
 package enum AuthType: String, Sendable {
     case oauth, apiKey, sessionKey
 }
@@ -8,8 +9,11 @@ package enum AuthType: String, Sendable {
 /// Whether an account can be used, as far as we know.
 package enum AccountStatus: String, Sendable {
     case active
+    /// A person has to log in again; `statusReason` says why.
     case needsLogin = "needs_login"
+    /// The newest tokens wait in the journal: shown (`Metadata.showingPending`) and not written.
     case pendingCommit = "pending_commit"
+    /// The vault is distrusted, or a move from another program is unfinished.
     case unknown
 }
 
@@ -26,15 +30,18 @@ package struct AccountRecord: Sendable, Equatable {
     package let accountKey: String
     /// What the provider's API wants in a header, as `ChatGPT-Account-Id`.
     package var providerAccountId: String?
+    /// As last said by the provider, unverified; never what tells accounts apart.
     package var email: String?
     /// Unique for each provider, without regard to case; at most 100 bytes.
     package var label: String?
+    /// In the provider's word, not made safe to show.
     package var plan: String?
     package var authType: AuthType
     /// `agent-store`, `env`, `reference:NAME` or `import:NAME`.
     package var source: String
     /// Where the tokens of a reference stand; nil for every other source.
     package var reference: AccountReference?
+    /// As granted; empty where nobody says.
     package var scopes: [String]
     /// Of the access token; nil where the server does not say.
     package var expiresAt: Timestamp?
@@ -44,6 +51,7 @@ package struct AccountRecord: Sendable, Equatable {
     package var refreshable: Bool
     /// A token of this account travels over plain http (loopback only).
     package var insecure: Bool
+    /// Of the login: an access token that has ended changes nothing here while it can be renewed.
     package var status: AccountStatus
     /// A word of ours (`secret_missing`, …) or the provider's, made safe to show; nil while it is active.
     package var statusReason: String?
@@ -57,9 +65,11 @@ package struct AccountRecord: Sendable, Equatable {
     package var isRateLimited: Bool
     /// How often in a row a refresh came to nothing.
     package var retryCount: Int
+    /// Of the first login, which later ones keep; of its tokens where the record was rebuilt from them.
     package let createdAt: Timestamp
     /// A login, or a token that was asked for by the account's name; noted once a minute at most.
     package var lastUsedAt: Timestamp?
+    /// When the last refreshed tokens were obtained; nil before the first refresh.
     package var lastRefreshAt: Timestamp?
     /// Of the bundle that was committed last: one more with every change of the tokens.
     package var generation: Int
@@ -68,6 +78,7 @@ package struct AccountRecord: Sendable, Equatable {
     /// Members that a newer version wrote; they survive a rewrite.
     private var unknown: JSONObject
 
+    /// Active, with nothing said of its tokens yet.
     package init(id: String, provider: String, accountKey: String, authType: AuthType, source: String, createdAt: Timestamp) {
         self.id = id
         self.provider = provider
@@ -87,9 +98,6 @@ package struct AccountRecord: Sendable, Equatable {
 
     /// The `statusReason` of an account whose tokens are gone from a store that is open and whole (recovery rule R6).
     package static let secretMissing = "secret_missing"
-
-    /// What a person calls the account.
-    package var displayName: String { label ?? email ?? String(accountKey.prefix(40)) }
 }
 
 extension AccountRecord {

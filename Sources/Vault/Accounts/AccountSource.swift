@@ -27,6 +27,7 @@ extension AccountRecord {
     /// A login that was moved here from that program.
     package static func importSource(_ program: String) -> String { importPrefix + program }
 
+    /// By the first word of `source`; what is neither a variable's nor a reference is the vault's.
     package var owner: AccountOwner {
         if source == AccountRecord.environmentSource { return .environment }
         return source.hasPrefix(AccountRecord.referencePrefix) ? .otherProgram : .vault

@@ -3,7 +3,7 @@ extension Metadata {
     /// The same with `pending_commit` as the status of those that would be active.
     package func showingPending(_ paths: VaultPaths) -> Metadata {
         var shown = self
-        for account in accounts where account.status == .active && RotationJournal.hasRecord(paths, account.id) {
+        for account in accounts where account.status == .active && RotationJournal.mayHoldResult(paths, account.id) {
             shown.updateAccount(id: account.id) { record in
                 record.status = .pendingCommit
                 record.statusReason = "the next token or refresh commits it"
@@ -14,12 +14,12 @@ extension Metadata {
 
     /// Accounts with a RESULT that the next token commits.
     package func pendingCommits(_ paths: VaultPaths) -> [AccountRecord] {
-        accounts.filter { !$0.holdsTokensOfAnother && RotationJournal.hasRecord(paths, $0.id) }
+        accounts.filter { !$0.holdsTokensOfAnother && RotationJournal.mayHoldResult(paths, $0.id) }
     }
 
     /// Accounts with a RESULT that nobody will ever commit: the tokens in it are somebody else's.
     func keptAside(_ paths: VaultPaths) -> [AccountRecord] {
-        accounts.filter { $0.holdsTokensOfAnother && RotationJournal.hasRecord(paths, $0.id) }
+        accounts.filter { $0.holdsTokensOfAnother && RotationJournal.mayHoldResult(paths, $0.id) }
     }
 }
 

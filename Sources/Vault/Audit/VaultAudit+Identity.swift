@@ -27,7 +27,7 @@ extension VaultAudit {
             return
         }
         checkKey(path, facts)
-        let folder = IdentityLoader.split(path).folder
+        let folder = AbsolutePath.split(path).folder
         guard let facts = look(folder) else { return }
         if facts.owner != user { add(VaultFault(.keyFileOwner, "\(folder) belongs to user \(facts.owner)")) }
         if facts.mode & 0o022 != 0 {

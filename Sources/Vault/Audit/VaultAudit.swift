@@ -11,6 +11,7 @@ package struct VaultAudit: Sendable {
     package private(set) var faults: [VaultFault] = []
     /// What was not looked at, and why.
     package private(set) var skipped: [VaultFault.Check: String] = [:]
+    /// auth.json as it was read; nil where it cannot be.
     package private(set) var metadata: Metadata?
     /// What the store holds, without the secrets; nil where it was not opened.
     package internal(set) var bundles: [BundleFacts]?

@@ -47,6 +47,7 @@ package struct VaultFault: Sendable, Equatable {
     package let evidence: String
     /// A command that repairs it, where there is one.
     package let command: String?
+    /// A command or a sentence that holds one, where `command` does not say it.
     package let remedy: String?
     /// The id of an account.
     package let account: String?

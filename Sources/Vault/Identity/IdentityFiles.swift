@@ -25,7 +25,7 @@ struct IdentityFiles: Sendable {
                 "the key file must not stand in \(sources.paths.data), beside what it opens, and its path must be a plain one: \(path)",
                 remedy: "leave --key-file out: \(sources.paths.defaultKeyFile)")
         }
-        let parts = IdentityLoader.split(path)
+        let parts = AbsolutePath.split(path)
         guard !parts.name.isEmpty else { throw VaultError(.usage, "--key-file names a directory: \(path)") }
         return parts
     }

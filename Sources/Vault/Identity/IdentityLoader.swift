@@ -150,7 +150,7 @@ struct IdentityLoader: Sendable {
     }
 
     private func readKeyFile(_ path: String) throws(VaultError) -> AgeIdentity {
-        let (folder, name) = IdentityLoader.split(path)
+        let (folder, name) = AbsolutePath.split(path)
         let content: SecretBytes
         do throws(FileError) {
             content = try PrivateDirectory.open(folder, trust: .notWritableByOthers).read(name, limit: 65536)
@@ -254,12 +254,5 @@ struct IdentityLoader: Sendable {
                 throw VaultError(.corrupt, "\(path) is damaged: \(error.detail)", remedy: "restore it from a backup; nothing was changed")
             }
         }
-    }
-
-    /// Directory and name of an absolute path.
-    static func split(_ path: String) -> (folder: String, name: String) {
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        let folder = String(path[..<slash])
-        return (folder.isEmpty ? "/" : folder, String(path[slash...].drop { $0 == "/" }))
     }
 }

@@ -6,6 +6,8 @@ package enum PassphraseSource: Sendable, Equatable {
     case terminal
     /// Everything that an open descriptor gives.
     case descriptor(Int32)
+    /// A descriptor that was named and is not open.
+    case closed(Int32)
     /// The output of a program, started by argument vector.
     case command([String])
     /// A dialog of the pinentry program at that absolute path.
@@ -18,6 +20,7 @@ package struct PassphraseReader: Sendable {
     package static let minimumLength = 12
     private static let limit = 4096
 
+    /// A descriptor gives it once.
     package let source: PassphraseSource
     /// Of the program that is asked.
     package let environment: [String: String]
@@ -60,12 +63,10 @@ package struct PassphraseReader: Sendable {
             return passphrase
         case .descriptor(let descriptor):
             let box = await onOwnThread { SecretBox(Terminal.readAll(from: descriptor, limit: PassphraseReader.limit)) }
-            guard let content = box.take() else {
-                throw VaultError(
-                    .unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: \(option) 3 3<file")
-            }
+            guard let content = box.take() else { throw silent(descriptor) }
             return try checked(
                 content, "descriptor \(descriptor)", remedy: "write the passphrase to what stands behind it: \(option) 3 3<file")
+        case .closed(let descriptor): throw silent(descriptor)
         case .command(let arguments):
             let output: SecretBytes
             do throws(ChildProcess.Failure) {
@@ -100,7 +101,7 @@ package struct PassphraseReader: Sendable {
             passphrase = try await Pinentry(program: program, environment: environment).readNew(
                 "New passphrase of the \(what), at least \(least) characters", wasRepeated: &wasRepeated)
             isTypedOnce = !wasRepeated
-        case .descriptor, .command: passphrase = try await read()
+        case .descriptor, .closed, .command: passphrase = try await read()
         }
         let length = passphrase.withBytes { bytes in bytes.indices.count { bytes[$0] & 0xC0 != 0x80 } }
         guard length >= least else {
@@ -113,6 +114,10 @@ package struct PassphraseReader: Sendable {
             guard SecretBytes.equal(passphrase, again) else { throw VaultError(.usage, "the two passphrases differ; nothing was written") }
         }
         return passphrase
+    }
+
+    private func silent(_ descriptor: Int32) -> VaultError {
+        VaultError(.unavailable, "descriptor \(descriptor) gives no passphrase", remedy: "open it for reading: \(option) 3 3<file")
     }
 
     private func generate(_ what: String) async throws(VaultError) -> SecretBytes {

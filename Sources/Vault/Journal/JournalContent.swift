@@ -75,6 +75,7 @@ extension RotationIntent {
 
 /// A rotated bundle that is durable but not yet committed.
 package final class JournalResult: Sendable {
+    /// One generation above the bundle whose token paid for it.
     package let bundle: SecretBundle
     /// Keyed fingerprint of the refresh token that was spent for it.
     package let spentFingerprint: String

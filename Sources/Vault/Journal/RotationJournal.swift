@@ -161,21 +161,8 @@ package struct RotationJournal: Sendable {
         }
     }
 
-    /// Whether there may be a RESULT to recover: one small read, no key needed.
-    package func isPending(_ accountId: String) throws(VaultError) -> Bool {
-        try translating { () throws(FileError) in try RotationJournal.hasRecord(directory, accountId) }
-    }
-
-    /// The same for somebody who has not opened the vault; false where it cannot be told.
-    static func hasRecord(_ paths: VaultPaths, _ accountId: String) -> Bool {
-        (try? hasRecord(PrivateDirectory.open(paths.data + "/journal"), accountId)) ?? false
-    }
-
-    private static func hasRecord(_ directory: PrivateDirectory, _ accountId: String) throws(FileError) -> Bool {
-        guard let file = try BlockFile.open(existing: accountId, in: directory) else { return false }
-        let head = try file.read(count: resultMagic.count, at: BlockFile.blockSize)
-        return head.withBytes { constantTimeEqual($0, resultMagic.span) }
-    }
+    /// Whether there may be a RESULT to recover, for somebody who has not opened the vault; false where it cannot be told.
+    static func mayHoldResult(_ paths: VaultPaths, _ accountId: String) -> Bool { mark(paths, accountId) == .result }
 
     /// What there is: a RESULT that is whole, ours and bound to the INTENT before it; else that INTENT; else nothing.
     ///

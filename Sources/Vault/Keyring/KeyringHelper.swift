@@ -2,7 +2,8 @@ package import KeyringProtocol
 package import Platform
 
 /// Asks the helper program, which is the only one that loads libsecret, and never waits longer than three seconds for the
-/// service behind it. What the helper takes to start, and the waiting for its turn, is not counted as the service's silence.
+/// service behind it. The waiting for its turn is not counted, nor what the helper takes to start; one that has not begun after ten
+/// seconds counts as the service's silence.
 ///
 /// After a silence it is not asked again for a minute: the Secret Service of a desktop that is logging out answers nobody.
 package actor KeyringHelper {

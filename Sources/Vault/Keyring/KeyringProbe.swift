@@ -30,6 +30,7 @@ package struct KeyringProbe: Sendable {
 
     /// Why a keyring cannot be used now.
     package struct Problem: Sendable {
+        /// `locked` or `unavailable`, with the next command where one is known.
         package let error: VaultError
         /// Nil where the keyring is locked, or failed in its own way.
         package let obstacle: KeyringObstacle?

@@ -36,7 +36,7 @@ struct RekeyRemains: Sendable {
                 }
                 try settleFile(name, data) { _ in fromWaiting == nil }
             case .keyFile:
-                let (folder, name) = IdentityLoader.split(record.keyFile ?? sources.paths.defaultKeyFile)
+                let (folder, name) = AbsolutePath.split(record.keyFile ?? sources.paths.defaultKeyFile)
                 try settleFile(name, try PrivateDirectory.open(folder, trust: .notWritableByOthers)) { directory in
                     (try? IdentityFiles.read(directory, name))?.recipient == keys.recipient
                 }

@@ -30,9 +30,8 @@ extension VaultMaintenance {
 }
 
 extension BundleFacts {
-    /// What a person calls the account.
-    package var displayName: String { label ?? email ?? String(accountKey.prefix(40)) }
-
     /// Asks at once, whatever the access token is still worth.
-    package var settlingCommand: String { "ai-usage-agent auth refresh \(provider) --account \(accountId)" }
+    package var settlingCommand: String {
+        "ai-usage-agent auth refresh \(ShellWord.quote(provider)) --account \(ShellWord.quote(accountId))"
+    }
 }

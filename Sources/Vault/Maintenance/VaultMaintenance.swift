@@ -18,7 +18,11 @@ package struct VaultMaintenance: Sendable {
     var paths: VaultPaths { vault.paths }
 
     /// Runs `body` with nobody else writing.
-    func exclusively<R: Sendable>(_ body: (VaultRecord, VaultLocks) async throws(VaultError) -> R) async throws(VaultError) -> R {
+    ///
+    /// - Parameter refusingPending: not while a RESULT waits in the journal.
+    func exclusively<R: Sendable>(
+        refusingPending: Bool = true, _ body: (VaultRecord, VaultLocks) async throws(VaultError) -> R
+    ) async throws(VaultError) -> R {
         let locks = try VaultLocks(paths: paths, time: vault.time)
         let flightLock = try await locks.take(.flight(.exclusive))
         let vaultLock = try await locks.take(.vault)
@@ -30,7 +34,7 @@ package struct VaultMaintenance: Sendable {
         try open.checkCurrent()
         let metadata = try vault.metadataStore.read()
         guard let record = metadata.vault else { throw VaultError.superseded(paths) }
-        if let pending = VaultError.pending(metadata, paths) { throw pending }
+        if refusingPending, let pending = VaultError.pending(metadata, paths) { throw pending }
         return try await body(record, locks)
     }
 
@@ -78,14 +82,10 @@ package struct VaultMaintenance: Sendable {
     /// - Returns: the accounts whose next refresh may find its token spent.
     /// - Throws: `busy`, `superseded`, and what reading and writing the store can fail with.
     package func adopt() async throws(VaultError) -> [AccountRecord] {
-        let locks = try VaultLocks(paths: paths, time: vault.time)
-        let flightLock = try await locks.take(.flight(.exclusive))
-        let vaultLock = try await locks.take(.vault)
-        defer {
-            extendLifetime(vaultLock)
-            extendLifetime(flightLock)
-        }
-        try open.checkCurrent()
+        try await exclusively(refusingPending: false) { (_, _) async throws(VaultError) -> [AccountRecord] in try await adoptAlone() }
+    }
+
+    private func adoptAlone() async throws(VaultError) -> [AccountRecord] {
         let backend = open.backend
         try await clearForeignRecords()
         var state: SealedState?

@@ -10,6 +10,7 @@ extension VaultMaintenance {
         package let accounts: Int
         package let from: BackendKind
         package let to: BackendKind
+        /// In force now.
         package let identitySource: IdentitySource
         /// It had been done; only leftovers of an interrupted one were removed.
         package let wasThereAlready: Bool

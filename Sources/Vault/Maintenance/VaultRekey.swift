@@ -9,6 +9,7 @@ import Platform
 package struct VaultRekey: Sendable {
     /// What a rekeying did.
     package struct Outcome: Sendable {
+        /// How many the store holds; in a file vault they are sealed to the new key.
         package let accounts: Int
         /// The new one.
         package let recipient: String
@@ -101,7 +102,7 @@ package struct VaultRekey: Sendable {
                 _ = try files.checkKeyFilePath(newKeyFile)
                 return KeyFileTarget(path: newKeyFile, replaces: false)
             }
-            let (folder, name) = IdentityLoader.split(path)
+            let (folder, name) = AbsolutePath.split(path)
             let directory = try translating { () throws(FileError) in try PrivateDirectory.open(folder, trust: .notWritableByOthers) }
             // One that a person made may open other files, too.
             guard try IdentityFiles.isOurs(directory, name) else {
@@ -118,7 +119,7 @@ package struct VaultRekey: Sendable {
     private func otherKeyFile(than path: String, _ record: VaultRecord) -> String {
         let usual = sources.paths.defaultKeyFile
         guard path == usual else { return usual }
-        return "\(IdentityLoader.split(usual).folder)/identity-\(record.id.prefix(8)).txt"
+        return "\(AbsolutePath.split(usual).folder)/identity-\(record.id.prefix(8)).txt"
     }
 
     /// Makes the new identity durable beside the old one and reads it back.
@@ -133,7 +134,7 @@ package struct VaultRekey: Sendable {
             guard let target else { return }
             let path = target.replaces ? target.path + IdentityLoader.waitingSuffix : target.path
             try files.writeKeyFile(identity, path, replacing: target.replaces)
-            let (folder, name) = IdentityLoader.split(path)
+            let (folder, name) = AbsolutePath.split(path)
             let directory = try translating { () throws(FileError) in try PrivateDirectory.open(folder, trust: .notWritableByOthers) }
             try expect(try IdentityFiles.read(directory, name).recipient, identity)
         case .passphrase:
@@ -211,7 +212,7 @@ package struct VaultRekey: Sendable {
                     IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix, to: IdentityLoader.passphraseFileName)
             }
             if let target, target.replaces {
-                let (folder, name) = IdentityLoader.split(target.path)
+                let (folder, name) = AbsolutePath.split(target.path)
                 try PrivateDirectory.open(folder, trust: .notWritableByOthers).rename(name + IdentityLoader.waitingSuffix, to: name)
             }
         }

@@ -7,6 +7,7 @@ package struct Metadata: Sendable, Equatable {
 
     /// Nil before `vault init` or the first login.
     package var vault: VaultRecord?
+    /// In the order of the file; ids are unique.
     package var accounts: [AccountRecord] = []
     /// Provider to account id: what `auth use` pinned.
     package var pins: [String: String] = [:]

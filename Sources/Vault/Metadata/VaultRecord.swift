@@ -17,7 +17,9 @@ package enum IdentitySource: String, Sendable, CaseIterable {
 package struct VaultRecord: Sendable, Equatable {
     /// A random UUID.
     package let id: String
+    /// Pinned when the vault is made; changed by `vault migrate` alone.
     package var backend: BackendKind
+    /// Pinned likewise.
     package var identitySource: IdentitySource
     /// Absolute path, only for `keyFile`.
     package var keyFile: String?
@@ -32,6 +34,7 @@ package struct VaultRecord: Sendable, Equatable {
     /// Members that a newer version wrote; they survive a rewrite.
     private var unknown = JSONObject()
 
+    /// Without its MAC: whoever makes a record computes it.
     package init(id: String, backend: BackendKind, identitySource: IdentitySource, keyFile: String?, recipient: String) {
         self.id = id
         self.backend = backend

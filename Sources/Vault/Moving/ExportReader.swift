@@ -12,6 +12,9 @@ package struct ExportReader: Sendable {
     /// Absolute path of an age identity file.
     private let identityFile: String?
 
+    /// - Parameters:
+    ///   - passphrase: asked only for a file that is sealed under one.
+    ///   - identityFile: tried where the vault's own identity does not open the file.
     package init(passphrase: PassphraseReader, identityFile: String?) {
         self.passphrase = passphrase
         self.identityFile = identityFile
@@ -47,6 +50,10 @@ package struct ExportReader: Sendable {
         }
         var bundles: [BundleBox] = []
         for node in document.elements(of: list) { bundles.append(BundleBox(try SecretBundle(document, node))) }
+        // What is counted on from it must be readable as well (MetadataReader: below 2^53).
+        guard bundles.allSatisfy({ $0.bundle.facts.generation < 1 << 40 }) else {
+            throw VaultError(.corrupt, "the export names a generation that no vault reaches; nothing was imported")
+        }
         let ids = bundles.map { $0.bundle.facts.accountId }
         guard Set(ids).count == ids.count, ids.allSatisfy(AccountRecord.isIdentifier) else {
             throw VaultError(.corrupt, "the export names an account twice, or with an id that is none; nothing was imported")
@@ -70,6 +77,10 @@ package struct ExportReader: Sendable {
             if error.failureClass == .noMatch {
                 throw VaultError(.wrongPassphrase, "the passphrase does not open the export", remedy: "try again; nothing was changed")
             }
+            if error.failureClass == .memory {
+                throw VaultError(
+                    .storage, "the passphrase could not be stretched: \(error.detail)", remedy: "free some memory; nothing was changed")
+            }
             throw VaultError(.corrupt, "the export is damaged: \(error.detail)", remedy: "take another copy of it; nothing was changed")
         }
     }
@@ -87,7 +98,7 @@ package struct ExportReader: Sendable {
                 .foreign, "the export is sealed to another identity than this vault's",
                 remedy: "name the identity it was made for: --identity-file PATH")
         }
-        let (folder, name) = IdentityLoader.split(identityFile)
+        let (folder, name) = AbsolutePath.split(identityFile)
         let directory = try translating { () throws(FileError) in try PrivateDirectory.open(folder, trust: .notWritableByOthers) }
         let identity = try IdentityFiles.read(directory, name)
         do throws(AgeError) {

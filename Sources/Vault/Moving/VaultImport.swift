@@ -5,15 +5,17 @@ package import Platform
 /// An account that comes from another machine, or from another vault of this one, waits for `vault adopt`: as long as two places
 /// hold one single-use refresh token, the first refresh of either ends the login of both.
 extension VaultMaintenance {
-    /// What became of one account of the file.
+    /// What became of one account of the file; `kept`: what is here is not older, or another login of the same identity.
     package enum ImportAction: String, Sendable {
         case added, replaced, kept
     }
 
     /// One account of the file, and what is here now.
     package struct Imported: Sendable {
+        /// As auth.json has it afterwards.
         package let account: AccountRecord
         package let action: ImportAction
+        /// For people: what was dropped, or why the login here stays.
         package let warning: String?
     }
 

@@ -5,18 +5,22 @@ package struct BundleFacts: Sendable, Equatable {
     /// The `id` of the account's record.
     package let accountId: String
     package let provider: String
+    /// Another than the record's only in a RESULT that is kept aside.
     package var accountKey: String
     package var providerAccountId: String?
     package var email: String?
     package var label: String?
     package var plan: String?
     package var authType: AuthType
+    /// As granted; what was asked for where the answer does not say (RFC 6749 section 5.1).
     package var scopes: [String]
     /// `Bearer`: no other is accepted.
     package var tokenType: String
+    /// The client that obtained the tokens; a refresh by another is refused (`originChanged`).
     package var clientId: String
     /// The person gave the client id at login; configuration does not overrule it.
     package var clientIdIsExplicit = false
+    /// The client's at login; a refresh with another is refused (`originChanged`). Nil where it had none.
     package var issuer: String?
     /// The origins of the endpoints as they were at login ("token", "usage", …): a token goes nowhere else.
     package var origins: [String: String]
@@ -59,6 +63,7 @@ package struct SecretBundle: ~Copyable, Sendable {
     package var accessToken: SecretBytes
     /// Nil where the server granted none.
     package var refreshToken: SecretBytes?
+    /// Of the last answer that held one.
     package var idToken: SecretBytes?
 
     package init(

@@ -71,7 +71,7 @@ package struct StandingGlance: Sendable {
                 memory: memory, path: vault.paths.sealedFile)
             verdict = older.map { .older($0) } ?? .newest
         } else {
-            verdict = .unknown(isExplained: metadata.accounts.contains { RotationJournal.hasRecord(vault.paths, $0.id) })
+            verdict = .unknown(isExplained: metadata.accounts.contains { RotationJournal.mayHoldResult(vault.paths, $0.id) })
         }
         return Look(record: record, data: data, verdict: verdict)
     }

@@ -19,7 +19,7 @@ struct AgentRun: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
 
     func run() async throws {
-        let context = try CommandContext(global, passphrase, log: .notice)
+        let context = try CommandContext(global, passphrase, log: .notice, isAgent: true)
         let service = context.service(context.configuration, context.service.vault)
         let core = AgentCore(service, version: Version.current, logger: context.logger) { () throws(ConfigurationError) -> AgentService in
             context.service(try ConfigurationReader(path: context.paths.configurationFile).read(), service.vault)
@@ -52,6 +52,7 @@ extension CommandFailure {
                 remedy: error.kind == .notFound ? "log in through a session that has one, or set XDG_RUNTIME_DIR" : error.repair,
                 exitCode: error.kind == .unsafe ? 65 : 1)
         case .socket: self.init(code: "storage", message: problem.reason, remedy: nil, exitCode: 1)
+        case .thread: self.init(code: "storage", message: problem.reason, remedy: ThreadError.remedy, exitCode: 1)
         }
     }
 

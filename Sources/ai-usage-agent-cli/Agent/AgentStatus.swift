@@ -60,12 +60,9 @@ struct AgentStop: AsyncParsableCommand {
     func run() async throws {
         let context = try CommandContext(global)
         let client = AgentClient(context.paths)
-        do throws(AgentClient.Failure) {
-            guard try await client.ask("Stop") != nil else { throw .broken("") }
-        } catch {
-            if case .broken("") = error { throw CommandFailure.noAgent(client) }
-            throw CommandFailure(error)
-        }
+        let answer: AgentClient.Answer?
+        do throws(AgentClient.Failure) { answer = try await client.ask("Stop") } catch { throw CommandFailure(error) }
+        guard answer != nil else { throw CommandFailure.noAgent(client) }
         context.output.result(["schemaVersion": 1, "stopped": true], text: "the agent ends")
     }
 }

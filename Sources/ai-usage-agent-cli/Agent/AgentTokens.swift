@@ -3,21 +3,52 @@ import OAuth
 import Platform
 import Vault
 
+/// The agent as one command meets it: one that is broken is gone round, which is said once, and is not asked again.
+final class AgentContact: Sendable {
+    let client: AgentClient
+    private let output: Output
+    private let isBroken = Guarded(false)
+    /// The last question found nobody who serves this store.
+    private let isAbsent = Guarded(false)
+
+    init(_ client: AgentClient, _ output: Output) { (self.client, self.output) = (client, output) }
+
+    /// What the agent makes of it; nil where none runs for this store, or a broken one.
+    ///
+    /// - Throws: the error that the agent answered.
+    func ask<R: Sendable>(
+        _ body: (AgentClient) async throws(AgentClient.Failure) -> R?
+    ) async throws(AgentClient.Failure) -> R? {
+        if isBroken.peek({ $0 }) { return nil }
+        do throws(AgentClient.Failure) {
+            let answer = try await body(client)
+            isAbsent.withLock { $0 = answer == nil }
+            return answer
+        } catch {
+            guard case .broken(let reason) = error else { throw error }
+            isBroken.withLock { $0 = true }
+            output.note("warning: the agent is not used: \(reason)")
+            return nil
+        }
+    }
+
+    /// Whether an agent that serves this store was told to lock: nobody goes round that, even where the key lies open.
+    func holdsVaultLocked() async -> Bool {
+        if isAbsent.peek({ $0 }) { return false }
+        let status = try? await ask { (agent) async throws(AgentClient.Failure) in try await agent.status() }
+        return status?["locked"]?.bool == true
+    }
+}
+
 /// Where a command lets the agent do what needs the vault's key; without one it does it in process, under the same locks.
 extension CommandContext {
-    var agent: AgentClient { AgentClient(paths) }
-
     /// What the agent makes of it; nil where none runs (for this store), and the command works by itself.
     ///
     /// Its errors are the command's. Only one that is broken is gone round, which is said.
     func viaAgent<R: Sendable>(
         _ provider: String? = nil, account: String? = nil, _ body: (AgentClient) async throws(AgentClient.Failure) -> R?
     ) async throws(CommandFailure) -> R? {
-        do throws(AgentClient.Failure) { return try await body(agent) } catch {
-            if case .broken(let reason) = error {
-                output.note("warning: the agent is not used: \(reason)")
-                return nil
-            }
+        do throws(AgentClient.Failure) { return try await agent.ask(body) } catch {
             throw CommandFailure(error, provider: provider, account: account)
         }
     }
@@ -31,17 +62,15 @@ extension CommandContext {
 extension CommandContext {
     /// Stores a login: through the agent that was found before it began, else in process. One that went away meanwhile does not
     /// cost the person their login.
-    func adopt(_ login: consuming LoginResult, label: String?, _ agent: AgentClient?) async throws(OAuthError) -> TokenManager.Adoption {
+    func adopt(_ login: consuming LoginResult, label: String?, _ agent: AgentContact?) async throws(OAuthError) -> TokenManager.Adoption {
         if let agent {
             let bundle = try LoginBundle.encode(login)
             let stored: (id: String, isNew: Bool)?
-            do throws(AgentClient.Failure) { stored = try await agent.adopt(bundle, label: label) } catch {
-                guard case .broken(let reason) = error else {
-                    let (code, message, remedy) = error.error
-                    throw OAuthError(ErrorCode.code(named: code), message, remedy: remedy)
-                }
-                output.note("warning: the agent is not used: \(reason)")
-                stored = nil
+            do throws(AgentClient.Failure) {
+                stored = try await agent.ask { (agent) async throws(AgentClient.Failure) in try await agent.adopt(bundle, label: label) }
+            } catch {
+                let (code, message, remedy) = error.error
+                throw OAuthError(ErrorCode.code(named: code), message, remedy: remedy)
             }
             if let stored, let account = try service.metadata().account(id: stored.id) {
                 return TokenManager.Adoption(account: account, isNew: stored.isNew)

@@ -13,8 +13,10 @@ extension CommandContext {
     ) async throws(CommandFailure) -> [UsageSnapshot] {
         let usage = UsageService(service)
         let own = accounts.filter { $0.owner == .vault }
+        let status = own.isEmpty ? nil : try await agentStatus()
+        if status?["locked"]?.bool == true { throw CommandFailure(Vault.held) }
         // What a provider answered word by word is passed on to nobody.
-        guard !includeRaw, !own.isEmpty, try await agentStatus() != nil else {
+        guard !includeRaw, status != nil else {
             return await usage.readings(of: accounts, refresh: refresh, includeRaw: includeRaw, onProgress: onProgress)
         }
         let providers = Set(own.map(\.provider))

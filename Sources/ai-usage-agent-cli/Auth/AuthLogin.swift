@@ -64,7 +64,7 @@ struct AuthLogin: AsyncParsableCommand {
                 code: "config_invalid", message: why,
                 remedy:
                     "two ways need none: ai-usage-agent auth import \(name == "claude" ? "claude-code" : name) --reference, or a token in "
-                    + "AI_USAGE_AGENT_\(name.uppercased())_TOKEN; with a client id that you may use: --client-id, or "
+                    + "\(ProcessEnvironment.tokenVariable(of: name)); with a client id that you may use: --client-id, or "
                     + "providers.\(name).clientId in config.json (docs/providers.md)",
                 exitCode: 78, provider: name)
         }
@@ -72,7 +72,7 @@ struct AuthLogin: AsyncParsableCommand {
         if dryRun { return try await showDryRun(client, context) }
 
         // The vault first: a login that cannot be stored would be thrown away after the person did the work.
-        let agent: AgentClient?
+        let agent: AgentContact?
         do throws(CommandFailure) {
             agent = try await VaultChoice(context).openAgent()
             if agent == nil { try await VaultChoice(context).ensureOpen() }
@@ -98,7 +98,7 @@ struct AuthLogin: AsyncParsableCommand {
         )
     }
 
-    private func runBrowser(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentClient?) async throws(OAuthError)
+    private func runBrowser(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentContact?) async throws(OAuthError)
         -> TokenManager.Adoption
     {
         var options = LoginOptions()
@@ -116,7 +116,7 @@ struct AuthLogin: AsyncParsableCommand {
         }
     }
 
-    private func runDevice(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentClient?) async throws(OAuthError)
+    private func runDevice(_ client: OAuthClient, _ context: CommandContext, _ agent: AgentContact?) async throws(OAuthError)
         -> TokenManager.Adoption
     {
         let flow = DeviceFlow(http: context.service.http, deadline: .seconds(context.configuration.timeoutSeconds), time: .system)

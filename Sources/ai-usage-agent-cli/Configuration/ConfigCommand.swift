@@ -21,17 +21,14 @@ struct ConfigInit: AsyncParsableCommand {
         let environment = ProcessEnvironment.current()
         let paths = try CommandContext.paths(environment)
         let output = Output(global, environment)
+        var isKept = false
         do throws(FileError) {
             let directory = try PrivateDirectory.open(paths.configuration, trust: .notWritableByOthers, create: true)
-            if !force, try directory.exists("config.json") {
-                throw FileError(.notRegular, paths.configurationFile, "exists already")
-            }
+            if !force { isKept = try directory.exists("config.json") }
             let text = Array(Configuration.template.utf8)
-            try directory.replace("config.json", with: text.span)
-        } catch {
-            if error.kind == .notRegular { throw CommandFailure.usage(error.description, remedy: "--force replaces it") }
-            throw CommandFailure(code: "storage", message: error.description, remedy: nil, exitCode: 1)
-        }
+            if !isKept { try directory.replace("config.json", with: text.span) }
+        } catch { throw CommandFailure(code: "storage", message: error.description, remedy: nil, exitCode: 1) }
+        if isKept { throw CommandFailure.usage("\(paths.configurationFile): exists already", remedy: "--force replaces it") }
         output.result(
             ["schemaVersion": 1, "path": .string(paths.configurationFile), "written": true], text: "wrote \(paths.configurationFile)")
     }

@@ -17,7 +17,7 @@ struct Output: Sendable {
         let wantsColour = isTerminal && !settings.noColor && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
         let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
         style = Style(hasColour: wantsColour, hasUnicode: !isTerminal || locale.lowercased().contains("utf"))
-        columns = Terminal.columns(.output) ?? environment["COLUMNS"].flatMap { Int($0) } ?? 80
+        columns = Terminal.columns(.output) ?? environment["COLUMNS"].flatMap { Int($0) }.map { min(max($0, 20), 1000) } ?? 80
     }
 
     /// The result: as a document or as text, from the same value.

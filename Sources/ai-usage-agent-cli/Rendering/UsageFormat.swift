@@ -9,7 +9,7 @@ enum UsageFormat: String, CaseIterable, ExpressibleByArgument {
     /// Can be printed again and again, one after the other, and be read so.
     var isStream: Bool { [.text, .jsonl, .waybar].contains(self) }
 
-    /// Whether the text is a result of a machine's form, for which nothing is aligned.
+    /// The snapshots in this form; colours and columns are for `text` alone.
     func render(_ snapshots: [UsageSnapshot], _ style: Style, columns: Int, now: Timestamp, isPlain: Bool) -> String {
         switch self {
         case .text: UsageText(style: style, columns: columns, now: now).render(snapshots)

@@ -11,7 +11,7 @@ struct VaultChoice {
     /// The agent, if it can store a login: then nobody has to open the vault here.
     ///
     /// - Throws: exit 4 when it is locked.
-    func openAgent() async throws(CommandFailure) -> AgentClient? {
+    func openAgent() async throws(CommandFailure) -> AgentContact? {
         let metadata = try await attemptVault { () throws(VaultError) in try context.service.vault.metadataStore.read() }
         guard metadata.vault != nil, let status = try await context.agentStatus() else { return nil }
         if status["locked"]?.bool == true { throw CommandFailure(Vault.held) }

@@ -19,7 +19,7 @@ struct VaultExportCommand: AsyncParsableCommand {
     @Flag(name: .customLong("passphrase"), help: "Seal under a passphrase of its own.") var underPassphrase = false
     @Option(
         name: .customLong("export-passphrase-fd"), help: ArgumentHelp("Read the export's passphrase from this descriptor.", valueName: "n"))
-    var exportPassphraseFd: Int32?
+    var exportPassphraseFd: PassphraseDescriptor?
     @Option(help: "A new file, 0600 (default: standard output).", completion: .file()) var output: String?
     @Flag(help: "Text instead of bytes (always on a terminal).") var armor = false
 

@@ -21,7 +21,7 @@ struct VaultImportCommand: AsyncParsableCommand {
     var identityFile: String?
     @Option(
         name: .customLong("export-passphrase-fd"), help: ArgumentHelp("Read the export's passphrase from this descriptor.", valueName: "n"))
-    var exportPassphraseFd: Int32?
+    var exportPassphraseFd: PassphraseDescriptor?
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)

@@ -19,7 +19,7 @@ struct VaultRekeyCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("new-passphrase-fd"),
         help: ArgumentHelp("Seal the new key under the passphrase from this descriptor (default: the present one).", valueName: "n"))
-    var newPassphraseFd: Int32?
+    var newPassphraseFd: PassphraseDescriptor?
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)
@@ -52,7 +52,7 @@ struct VaultChangePassphrase: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var passphrase: PassphraseOptions
     @Option(name: .customLong("new-passphrase-fd"), help: ArgumentHelp("Read the new passphrase from this descriptor.", valueName: "n"))
-    var newPassphraseFd: Int32?
+    var newPassphraseFd: PassphraseDescriptor?
 
     func run() async throws {
         let context = try CommandContext(global, passphrase)

@@ -38,7 +38,7 @@ struct VaultUnlock: AsyncParsableCommand {
             let isDone = try await context.viaAgent { (agent) async throws(AgentClient.Failure) in
                 try await agent.unlock(secret.take())
             }
-            guard isDone == true else { throw CommandFailure.noAgent(context.agent) }
+            guard isDone == true else { throw CommandFailure.noAgent(context.agent.client) }
         }
         context.output.result(["schemaVersion": 1, "unlocked": true, "reason": nil], text: "the agent holds the vault open")
     }
@@ -54,7 +54,7 @@ struct VaultLock: AsyncParsableCommand {
         let context = try CommandContext(global)
         if try await context.agentStatus() != nil {
             let isDone = try await context.viaAgent { (agent) async throws(AgentClient.Failure) in try await agent.ask("Lock") }
-            guard isDone != nil else { throw CommandFailure.noAgent(context.agent) }
+            guard isDone != nil else { throw CommandFailure.noAgent(context.agent.client) }
             return context.output.result(
                 ["schemaVersion": 1, "locked": true, "reason": nil],
                 text: "the agent is locked; open it with: ai-usage-agent vault unlock")

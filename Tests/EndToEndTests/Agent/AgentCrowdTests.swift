@@ -61,7 +61,7 @@ struct AgentCrowdTests {
 
     @Test(
         "64 callers who are silent, slow, malformed, too long or another user's do not make a good one's answers take more than twice as long",
-        .enabled(if: Sanitizer.isOff, "under a sanitizer the work itself takes the time"))
+        .enabled(if: Instrumentation.isOff, "under a sanitizer the work itself takes the time"))
     func misbehaved() async throws {
         try await Scene.with { scene in
             try await RunningAgent.with(scene) { agent in
@@ -192,7 +192,7 @@ struct AgentCrowdTests {
                 )
                 #expect(after.descriptors <= before.descriptors + 4)
                 // AddressSanitizer keeps what was freed for a while, and ThreadSanitizer remembers who touched what.
-                if Sanitizer.isOff { #expect(after.anonymous <= before.anonymous + 512) }
+                if Instrumentation.isOff { #expect(after.anonymous <= before.anonymous + 512) }
             }
         }
     }

@@ -11,6 +11,7 @@ struct AgentLockTests {
         try await Scene.with { scene in
             try await RunningAgent.with(scene) { agent in
                 let token = try #require(try await agent.token())
+                let recipient = try #require(try JSONValue(parsing: scene.home.text(scene.home.metadataFile))["vault"]["recipient"].string)
                 let locked = try await scene.require("vault", "lock", "--json").json
                 #expect(locked["locked"] == .bool(true))
                 let connection = try agent.connect()
@@ -25,11 +26,19 @@ struct AgentLockTests {
                 // The key file lies open, and is not read all the same.
                 for command in [
                     ["token", "codex"], ["auth", "refresh", "codex"], ["auth", "logout", "codex"], ["exec", "codex", "--", "/bin/true"],
-                    ["auth", "login", "codex", "--no-open"],
+                    ["auth", "login", "codex", "--no-open"], ["usage", "codex", "--raw"], ["vault", "rekey"], ["vault", "adopt"],
+                    ["vault", "export", "--recipient", recipient, "--output", scene.home.path + "/export.age"],
+                    ["vault", "migrate", "--to", "file", "--identity", "passphrase"],
                 ] {
                     let outcome = try await scene.run(command)
                     #expect(outcome.status == 4 && outcome.complaint.contains("vault unlock"), "\(outcome)")
                 }
+                #expect(!scene.home.exists(scene.home.path + "/export.age"))
+                // An account that the agent does not hand out is no way round it either.
+                try await scene.require("auth", "access", "codex", "off")
+                let own = try await scene.run("token", "codex")
+                #expect(own.status == 4 && own.complaint.contains("vault unlock") && own.output.isEmpty, "\(own)")
+                try await scene.require("auth", "access", "codex", "on")
                 #expect(try await scene.require("agent", "status", "--json").json["locked"] == .bool(true))
                 try await scene.require("vault", "unlock")
                 #expect(try await agent.token() == token)

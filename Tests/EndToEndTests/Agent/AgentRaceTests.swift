@@ -73,7 +73,7 @@ struct AgentRaceTests {
                 #expect(await slow.answer()["error"].isNull)
                 let all = TimeSource.system.elapsed() - begun
                 print("the neighbour's cached token took \(cached), their refresh \(refreshed), the slow refresh \(all)")
-                #expect(cached < .seconds(1) * Sanitizer.slowness && refreshed < all)
+                #expect(cached < .seconds(1) * Instrumentation.slowness && refreshed < all)
             }
         }
     }

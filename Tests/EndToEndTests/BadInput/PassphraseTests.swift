@@ -68,13 +68,23 @@ struct PassphraseTests {
         }
     }
 
-    @Test("is unavailable when the descriptor is not open or the command fails: exit 4", arguments: ["descriptor", "command", "empty"])
+    @Test(
+        "is unavailable when the descriptor is not open or the command fails: exit 4",
+        arguments: ["descriptor", "command", "deaf", "empty"])
     func noSource(_ kind: String) async throws {
         try await withVault { scene in
             let outcome =
                 switch kind {
-                case "descriptor": try await scene.run("token", "codex", "--json", "--passphrase-fd", "9")
+                case "descriptor":
+                    // The tests' own process may have been started with such a one.
+                    try await scene.run(
+                        "token", "codex", "--json", "--passphrase-fd", "9", through: ["/bin/sh", "-c", "exec 9<&-; exec \"$@\"", "sh"])
                 case "command": try await scene.run("token", "codex", "--json", "--passphrase-command", "false")
+                case "deaf":
+                    // Started by somebody who does not want to hear of children that end.
+                    try await scene.run(
+                        "token", "codex", "--json", "--passphrase-command", "false",
+                        through: ["/bin/sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"])
                 default: try await scene.run("token", "codex", "--json", "--passphrase-fd", "3", descriptors: [3: []])
                 }
             #expect(outcome.status == 4 && outcome.errorCode == "vault_unavailable", "\(outcome)")

@@ -111,7 +111,7 @@ struct DoctorTests {
 
     @Test(
         "A running agent gives no warning and no error",
-        .enabled(if: Sanitizer.isOff, "a sanitizer makes mlock do nothing, and doctor finds that"))
+        .enabled(if: Instrumentation.isOff, "a sanitizer makes mlock do nothing, and doctor finds that"))
     func agent() async throws {
         try await Scene.with { scene in
             try await RunningAgent.with(scene) { _ in

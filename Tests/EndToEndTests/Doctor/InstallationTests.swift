@@ -14,6 +14,9 @@ struct InstallationTests {
     @Test("It names the program, the front door, the helper, the configuration and each host, and then audits", arguments: [false, true])
     func whole(_ isLoggedIn: Bool) async throws {
         try await Scene.with(start: isLoggedIn ? .login : .empty) { scene in
+            if isLoggedIn { try await scene.require("usage") }
+            let sent = try await scene.provider.statistics()["authorizedRequests"]
+            #expect(sent == (isLoggedIn ? 1 : 0), "the provider counts what carries a token")
             let files = scene.home.stores()
             let outcome = try await scene.run("doctor", "--strict", "--json")
             #expect(outcome.status == 0, "\(outcome)")
@@ -29,6 +32,7 @@ struct InstallationTests {
             #expect(findings.first?["id"].string?.hasPrefix("build.") == true, "what is installed explains the rest")
             #expect(scene.home.stores() == files)
             #expect(try await scene.provider.statistics()["tokenRequests"] == (isLoggedIn ? 1 : 0), "no token is asked for")
+            #expect(try await scene.provider.statistics()["authorizedRequests"] == sent, "and none is sent")
             let text = try await scene.require("doctor").text
             for part in ["program ", "front door ", "keyring helper ", "configuration ", "host ", scene.provider.base, "0 error"] {
                 #expect(text.contains(part), "\(part) in \(text)")

@@ -119,7 +119,7 @@ struct ErrorPointTests {
             #expect(trace.injected != nil)
             print("T3: every sync fails: ended after \(took) with \(outcome.ending) \(outcome.errorCode ?? "")")
             #expect(outcome.status != 0 && outcome.errorCode == "storage", "\(outcome)")
-            #expect(took < .seconds(30) + .seconds(5) * Sanitizer.slowness, "\(took)")
+            #expect(took < .seconds(30) + .seconds(5) * Instrumentation.slowness, "\(took)")
             #expect(outcome.errorText.contains("cannot be written anywhere"))
             #expect(try await scene.run("token", "codex").status == 0)
             try await scene.require("auth", "refresh", "codex")
@@ -129,7 +129,7 @@ struct ErrorPointTests {
 
     @Test(
         "Where files may not be as large as the journal, nothing is sent", .enabled(if: Program.find("prlimit") != nil, "needs prlimit"),
-        .enabled(if: Sanitizer.chosen != .thread, "that sanitizer writes a file at its start, which the limit forbids"))
+        .enabled(if: Instrumentation.chosen != .thread, "that sanitizer writes a file at its start, which the limit forbids"))
     func limit() async throws {
         try await Scene.with { scene in
             try await scene.require("auth", "refresh", "codex")

@@ -32,7 +32,7 @@ struct HolderTests {
             let other = try await scene.run("token", "codex", "--json")
             let took = TimeSource.system.elapsed() - begun
             #expect(other.status == 5 && other.errorCode == "busy", "\(other)")
-            #expect(took > .seconds(34) && took < .seconds(37) + .seconds(3) * Sanitizer.slowness, "\(took)")
+            #expect(took > .seconds(34) && took < .seconds(37) + .seconds(3) * Instrumentation.slowness, "\(took)")
             #expect(try await scene.require("auth", "list", "--json").json["accounts"].array?.first?["status"] == "active")
             holder.signal(SIGCONT)
             // Its own 30 s are over; its answer lies in the socket.
@@ -58,7 +58,7 @@ struct HolderTests {
             let took = TimeSource.system.elapsed() - begun
             print("T9: a killed holder: the next one had a token after \(took)")
             #expect(outcome.status == 0, "\(outcome)")
-            #expect(took < .seconds(3) * Sanitizer.slowness, "\(took)")
+            #expect(took < .seconds(3) * Instrumentation.slowness, "\(took)")
             _ = await scene.finish(holder)
             let statistics = try await scene.provider.statistics()
             #expect(statistics["bodiesSeenTwice"].map { $0 <= 1 } == true && statistics["reused"] == 0, "\(statistics)")

@@ -103,7 +103,7 @@ struct FullProgramTests {
 
     @Test(
         "finds an output that takes nothing where a part of the token has been written, so that nothing follows it",
-        .enabled(if: Sanitizer.chosen != .thread, "that sanitizer writes a file at its start, which the limit forbids"))
+        .enabled(if: Instrumentation.chosen != .thread, "that sanitizer writes a file at its start, which the limit forbids"))
     func partial() async throws {
         try await Installation.with { installed in
             let agent = try await ScriptedAgent(installed.home, ScriptedAgent.success("0123456789"))

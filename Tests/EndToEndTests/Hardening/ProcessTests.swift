@@ -71,7 +71,7 @@ struct ProcessTests {
     }
 
     @Test(
-        "keeps working where no memory may be locked", .enabled(if: Sanitizer.isOff, "a sanitizer makes mlock do nothing"),
+        "keeps working where no memory may be locked", .enabled(if: Instrumentation.isOff, "a sanitizer makes mlock do nothing"),
         .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
     func unlockedMemory() async throws {
         try await Scene.with { scene in
@@ -88,6 +88,31 @@ struct ProcessTests {
             #expect(try await scene.run("auth", "refresh", "codex", through: wrapper).status == 0)
             let calls = try scene.home.text(trace).split(separator: "\n").filter { $0.contains("mlock(") }
             #expect(calls.count > 1 && calls.allSatisfy { $0.contains("ENOMEM") }, "every lock was refused: \(calls.count)")
+        }
+    }
+
+    @Test(
+        "gives everything to a reader who has made the pipe non-blocking and takes his time",
+        .enabled(if: Program.find("python3") != nil, "python3 is missing"))
+    func nonBlockingOutput() async throws {
+        try await Scene.with { scene in
+            // A pipe of one page (F_SETPIPE_SZ), which is full before anybody reads.
+            let script = "import fcntl, os, sys; fcntl.fcntl(1, 1031, 4096); os.set_blocking(1, False); os.execv(sys.argv[1], sys.argv[1:])"
+            let wrapper = [try #require(Program.find("python3")), "-c", script]
+            let outcome = try await scene.run("auth", "doctor", "--json", through: wrapper)
+            #expect(outcome.status == 0 && outcome.output.count > 16384, "\(outcome)")
+            #expect(outcome.json["findings"].array?.isEmpty == false)
+        }
+    }
+
+    @Test("takes no width of a terminal for more than it is", arguments: ["9223372036854775807", "-1", "0", "x"])
+    func width(_ columns: String) async throws {
+        try await Scene.with { scene in
+            try await scene.require("usage")
+            for command in ["usage", "status"] {
+                let outcome = try await scene.run(command, environment: ["COLUMNS": columns])
+                #expect(outcome.status == 0, "\(outcome)")
+            }
         }
     }
 
@@ -144,7 +169,7 @@ struct ProcessTests {
 
     @Test(
         "token with a fresh token opens neither libcurl nor ICU nor all of Foundation, and makes no socket and no thread",
-        .enabled(if: Sanitizer.chosen != .thread, "that sanitizer has a thread of its own"),
+        .enabled(if: Instrumentation.chosen != .thread, "that sanitizer has a thread of its own"),
         .enabled(if: Program.find("strace") != nil, "strace is missing: apt-get install strace"))
     func freshToken() async throws {
         try await Scene.with { scene in

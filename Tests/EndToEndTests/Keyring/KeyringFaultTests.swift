@@ -7,7 +7,7 @@ import Testing
     .enabled(if: ScriptedKeyring.isPossible, "needs dbus-daemon and a Python with dbus-next: run `make test`, or set AUA_PYTHON"))
 struct KeyringFaultTests {
     /// The limit for a command that waits for one item.
-    static let limit = Duration.milliseconds(3500) * Sanitizer.slowness
+    static let limit = Duration.milliseconds(3500) * Instrumentation.slowness
 
     private struct Run: Sendable {
         let outcome: Outcome

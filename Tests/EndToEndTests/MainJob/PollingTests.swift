@@ -72,7 +72,7 @@ struct PollingTests {
             scene.provider.resume()
             let begun = TimeSource.system.elapsed()
             try await scene.refreshUsage { $0["error"].isNull && $0["usageWindows"].array?.count == 2 }
-            #expect(TimeSource.system.elapsed() - begun < .seconds(10) * Sanitizer.slowness)
+            #expect(TimeSource.system.elapsed() - begun < .seconds(10) * Instrumentation.slowness)
         }
     }
 
@@ -114,7 +114,7 @@ struct PollingTests {
 
     @Test(
         "Twenty accounts of a server that takes 200 ms cost at most twice the time of one",
-        .enabled(if: Sanitizer.isOff, "under a sanitizer the work itself takes the time"))
+        .enabled(if: Instrumentation.isOff, "under a sanitizer the work itself takes the time"))
     func sideBySide() async throws {
         try await Scene.with(["--usage-delay", "200"]) { scene in
             for number in 2...20 { try await scene.login(as: "person\(number)") }

@@ -5,7 +5,7 @@ import Testing
 /// Something else than an export that this vault can take.
 enum BadParcel: String, CaseIterable, CustomTestStringConvertible {
     case garbage, empty, cut, changed, stranger, wrongIdentityFile, plainVault, notJSON, otherFormat, newerVersion, sameIdTwice, noToken,
-        noIdentifier
+        noIdentifier, hugeGeneration
     case wrongPassphrase, missing, folder
 
     var testDescription: String { rawValue }
@@ -21,6 +21,7 @@ enum BadParcel: String, CaseIterable, CustomTestStringConvertible {
         case .sameIdTwice: Refusal(65, "vault_corrupt", "twice")
         case .noToken: Refusal(65, "vault_corrupt", "access token")
         case .noIdentifier: Refusal(65, "vault_corrupt", "an id that is none")
+        case .hugeGeneration: Refusal(65, "vault_corrupt", "a generation that no vault reaches")
         case .wrongPassphrase: Refusal(4, "wrong_passphrase", "the export")
         case .missing, .folder: Refusal(64, "usage_error")
         }
@@ -58,6 +59,7 @@ enum BadParcel: String, CaseIterable, CustomTestStringConvertible {
         case .sameIdTwice:
             export.document["bundles"] = .array(SyntheticExport(["eve", "eve"]).document["bundles"]?.array ?? [])
             return try await seal(export.text)
+        case .hugeGeneration: return try await seal(SyntheticExport(["eve"], generation: (1 << 53) - 1).text)
         case .noToken, .noIdentifier:
             var bundles = export.document["bundles"]?.array ?? []
             var last = bundles.removeLast().object ?? [:]

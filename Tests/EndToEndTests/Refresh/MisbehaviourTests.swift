@@ -152,7 +152,7 @@ struct MisbehaviourTests {
     }
 
     @Test(
-        "No answer blows the memory", .enabled(if: Sanitizer.isOff, "a sanitizer needs memory of its own"),
+        "No answer blows the memory", .enabled(if: Instrumentation.isOff, "a sanitizer needs memory of its own"),
         arguments: ["huge", "huge-error", "slow-body"])
     func memory(_ mode: String) async throws {
         try await Scene.with(configuration: Self.quick) { scene in

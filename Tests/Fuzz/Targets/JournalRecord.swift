@@ -55,7 +55,6 @@ extension FuzzTarget {
             case .intent: hold(mark != .nothing, "an intent is seen without a key")
             case .result(let result):
                 hold(mark == .result, "a result is seen without a key")
-                hold(try journal.isPending(accountId), "a result is pending")
                 check(result.bundle)
             }
             return content

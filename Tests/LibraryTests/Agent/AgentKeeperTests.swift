@@ -202,4 +202,28 @@ struct AgentKeeperTests {
         #expect(await lifetime.live(7200) <= 125)
         #expect(lifetime.server.requests == requests)
     }
+
+    @Test("A server that does not answer keeps no lock back")
+    func locksBesideARenewal() async throws {
+        let (answer, sleep) = (OAuthGate(), OAuthGate())
+        let house = try await VaultHouse(clock: OAuthClock { await sleep.pass() })
+        try await house.login()
+        house.clock.advance(7200)
+        let server = OAuthServer([.reply(200, OAuthTokens.answer("at-2", "rt-2"))], gate: answer)
+        let core = await SimulatedAgent.core(house, server) { $0.lifetimeSeconds = 600 }
+        let keeping = Task { await AgentKeeper(core).run() }
+        await answer.arrived()
+        await sleep.arrived()
+        #expect(await core.lockedBecause == nil)
+        house.clock.advance(601)
+        sleep.open()
+        let isLocked = await oauthWithin {
+            while await core.lockedBecause == nil, !Task.isCancelled { await Task.yield() }
+            return true
+        }
+        #expect(isLocked == true)
+        keeping.cancel()
+        answer.open()
+        await keeping.value
+    }
 }

@@ -35,6 +35,30 @@ struct AuditLogTests {
         }
     }
 
+    @Test("Whoever waits for it has everything on the disk, although others write at the same time; each line stands there once")
+    func flushing() async throws {
+        try await TemporaryFolder.with { folder in
+            let clock = OAuthClock()
+            let log = AuditLog(directory: folder.path, time: clock.source, logger: AuditLogTests.quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        for number in 0..<50 {
+                            let process = Int32(4_000_000 + writer * 1000 + number)
+                            log.note(Peer(user: 0, process: process), provider: "codex", accountId: "a", at: clock.now)
+                            await log.flush()
+                            let isThere = try AuditLogTests.lines(folder).contains { $0["pid"].number?.integer == Int(process) }
+                            #expect(isThere)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let processes = try AuditLogTests.lines(folder).compactMap { $0["pid"].number?.integer }
+            #expect(processes.count == 400 && Set(processes).count == 400)
+        }
+    }
+
     @Test("It is 0600 in a directory 0700, and grows to five files of a mebibyte at most")
     func rotation() async throws {
         try await TemporaryFolder.with { folder in

@@ -11,7 +11,7 @@ struct CallbackListenerTests {
     static func start(lingering: Duration = CallbackListener.lingering) throws -> CallbackListener {
         let rule = RedirectRule(host: "127.0.0.1", path: "/callback", ports: [])
         let listener = try #require(try CallbackListener.bind(rule, only: nil))
-        listener.start(
+        try listener.start(
             rule, CallbackFields(state: state, issuer: nil, issuerIsRequired: false), serverOrigin: nil,
             lingering: lingering)
         return listener

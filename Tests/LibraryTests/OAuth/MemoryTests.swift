@@ -4,7 +4,7 @@ import Testing
 /// Each test in a process of its own: other tests would overwrite what was left behind, and hide it.
 @Suite(
     "Tokens and keys in the memory of the process",
-    .enabled(if: Sanitizer.isOff, "a sanitizer shadows the memory, terabytes of it, and keeps what was freed"))
+    .enabled(if: Instrumentation.isOff, "a sanitizer shadows the memory, terabytes of it, and keeps what was freed"))
 struct MemoryTests {
     @Test("are there while somebody holds them and nowhere else, from the answer's bytes through vault, refresh, logout and lock")
     func scripted() async throws { try await OwnProcess.memoryScripted.run(showing: "memory scan, ", count: 5) }

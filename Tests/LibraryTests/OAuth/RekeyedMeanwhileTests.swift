@@ -45,31 +45,21 @@ struct RekeyedMeanwhileTests {
 
     @Test("keeps the rekeying waiting for as long as a refresh is on its way: what it brings is sealed to the new key")
     func flight() async throws {
-        let inRequest = OAuthGate()
-        let waiting = OAuthGate()
-        let house = try await VaultHouse(server: OAuthServer(gate: inRequest))
-        let account = try await house.expiredAccount()
-        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
-        // Its clock stands still while it waits for the lock, and shows that it waits.
-        let patient = OAuthClock(sleeper: {
-            await waiting.pass()
-            await Task.yield()
-        })
-        patient.advance(7200)
-        let other = try house.neighbour(clock: patient)
+        let both = try await VaultHouse.refreshingNeighbours()
+        let (house, account) = (both.house, both.account)
         let old = try house.vault.metadataStore.read().vault?.recipient
         async let refreshed = house.token(account).text
-        await inRequest.arrived()
-        async let rekeyed: Void = rekey(other)
-        await waiting.arrived()
+        await both.inRequest.arrived()
+        async let rekeyed: Void = rekey(both.other)
+        await both.waiting.arrived()
         #expect(try house.vault.metadataStore.read().vault?.recipient == old, "nothing happens before the answer")
-        waiting.open()
-        inRequest.open()
+        both.goOn()
         #expect(try await refreshed == "at-2")
         try await rekeyed
         #expect(try house.vault.metadataStore.read().vault?.recipient != old)
         #expect(try await house.stored(account) == .init(access: "at-2", refresh: "rt-2", generation: 2))
         #expect(await house.server.count == 1)
+        #expect(await both.other.server.count == 0)
     }
 
     @Test("recognises a refusal that it remembers: the dead token is not sent a second time")

@@ -51,6 +51,25 @@ struct TokenManagerTests {
         #expect(try await house.isPending(account) == false)
     }
 
+    @Test("Who wants a new token is not content with the old one of somebody who had enough of it: one more request, and a new token")
+    func newBehindLive() async throws {
+        let gate = OAuthGate()
+        let house = try await VaultHouse(server: OAuthServer(gate: gate))
+        let account = try await house.login().account
+        // Half an hour is wanted and twenty minutes are left: the server has no time, and the old token is still good.
+        house.clock.advance(2400)
+        await house.server.expect(.reply(503, "busy"), .reply(200, OAuthTokens.answer("at-2", "rt-2")))
+        async let enough = house.token(account, .live(minimum: 1800))
+        await gate.arrived()
+        async let new = house.token(account, .new)
+        for _ in 0..<100 { await Task.yield() }
+        gate.open()
+        let (old, fresh) = (try await enough, try await new)
+        #expect(old.text == "at-1" && old.warning != nil)
+        #expect(fresh.text == "at-2" && fresh.warning == nil)
+        #expect(await house.server.count == 2)
+    }
+
     @Test("The end of the login is what a refresh says of it, and never later than it was; a rebuilt account knows it")
     func loginEnd() async throws {
         let house = try await VaultHouse()
@@ -96,52 +115,30 @@ struct TokenManagerTests {
 
     @Test("Two processes that refresh one account at once make one request")
     func twoProcesses() async throws {
-        let inRequest = OAuthGate()
-        let waiting = OAuthGate()
-        let house = try await VaultHouse(server: OAuthServer(gate: inRequest))
-        let account = try await house.expiredAccount()
-        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
-        // The second one's clock stands still while it waits for the lock, and shows that it waits.
-        let patient = OAuthClock(sleeper: {
-            await waiting.pass()
-            await Task.yield()
-        })
-        patient.advance(7200)
-        let other = try house.neighbour(server: OAuthServer(), clock: patient)
-        async let first = house.token(account).text
-        await inRequest.arrived()
-        async let second = other.token(account).text
-        await waiting.arrived()
-        waiting.open()
-        inRequest.open()
+        let both = try await VaultHouse.refreshingNeighbours()
+        async let first = both.house.token(both.account).text
+        await both.inRequest.arrived()
+        async let second = both.other.token(both.account).text
+        await both.waiting.arrived()
+        both.goOn()
         let answers = try await [first, second]
         #expect(answers == ["at-2", "at-2"])
-        #expect(await house.server.count == 1)
-        #expect(await other.server.count == 0)
+        #expect(await both.house.server.count == 1)
+        #expect(await both.other.server.count == 0)
     }
 
     @Test("A forced refresh that finds another process's new token under the lock asks for nothing")
     func overtaken() async throws {
-        let inRequest = OAuthGate()
-        let waiting = OAuthGate()
-        let house = try await VaultHouse(server: OAuthServer(gate: inRequest))
-        let account = try await house.login().account
-        await house.server.expect(.reply(200, OAuthTokens.answer("at-2", "rt-2")))
-        let patient = OAuthClock(sleeper: {
-            await waiting.pass()
-            await Task.yield()
-        })
-        let other = try house.neighbour(server: OAuthServer(), clock: patient)
-        async let first = house.token(account, .new).text
-        await inRequest.arrived()
+        let both = try await VaultHouse.refreshingNeighbours(isExpired: false)
+        async let first = both.house.token(both.account, .new).text
+        await both.inRequest.arrived()
         // It has looked at generation 1 before it waits for the lock.
-        async let second = other.token(account, .new).text
-        await waiting.arrived()
-        waiting.open()
-        inRequest.open()
+        async let second = both.other.token(both.account, .new).text
+        await both.waiting.arrived()
+        both.goOn()
         let answers = try await [first, second]
         #expect(answers == ["at-2", "at-2"])
-        #expect(await other.server.count == 0)
+        #expect(await both.other.server.count == 0)
     }
 
     @Test("A forced refresh spends a token that is still fresh")

@@ -121,7 +121,8 @@ struct VaultHouse {
         return result.bundle.facts.accountKey
     }
 
-    func isPending(_ account: AccountRecord) async throws -> Bool { try await vault.open().journal.isPending(account.id) }
+    /// Whether a RESULT waits in the journal.
+    func isPending(_ account: AccountRecord) async throws -> Bool { try await vault.open().journal.mark(account.id) == .result }
 
     /// Writes a RESULT as a flight that was killed before its commit leaves one.
     func leaveResult(_ account: AccountRecord, generation: Int, access: String, refresh: String, spent: String) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite(
     "The search of a process's own memory",
-    .enabled(if: Sanitizer.isOff, "a sanitizer shadows the memory, terabytes of it, and keeps what was freed"))
+    .enabled(if: Instrumentation.isOff, "a sanitizer shadows the memory, terabytes of it, and keeps what was freed"))
 struct MemoryScanTests {
     @Test("finds every copy, in locked pages, on the heap and across the pieces it reads, and none once they are wiped")
     func finds() throws {

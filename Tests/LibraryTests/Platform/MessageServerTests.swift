@@ -49,7 +49,7 @@ struct MessageServerTests {
         let ended = Guarded(false)
         let path = folder.path + "/s"
         let bound = Guarded(false)
-        startThread {
+        try startThread {
             guard let listener = try? UnixListener.bind("s", in: directory) else { return }
             bound.withLock { $0 = true }
             try? server.run(listener, echo)
@@ -167,11 +167,33 @@ struct MessageServerTests {
         }
     }
 
+    @Test("Who takes nothing of a stream is hung up on, however much is still sent to it")
+    func deafStream() async throws {
+        var limits = MessageServer.Limits()
+        limits.firstMessage = .seconds(300)
+        limits.idle = .seconds(2)
+        try await MessageServerTests.with(limits) { path, echo, server in
+            let deaf = try AgentConnection(path)
+            deaf.send("wait\0")
+            while echo.waiting.peek({ $0.isEmpty }) { await TimeSource.system.sleep(.milliseconds(1)) }
+            let owed = echo.waiting.peek { $0[0] }
+            let message = OutgoingMessage(SecretBytes(String(repeating: "x", count: 1 << 20) + "\0"))
+            let end = TimeSource.system.elapsed() + .seconds(60)
+            while echo.hasLeft.peek({ $0 == 0 }), TimeSource.system.elapsed() < end {
+                server.answer(owed, message, isLast: false)
+                await TimeSource.system.sleep(.milliseconds(100))
+            }
+            #expect(echo.hasLeft.peek { $0 } == 1)
+        }
+    }
+
     @Test("Beyond the limit the caller that has been quiet for longest makes room; whoever is owed an answer does not")
     func crowd() async throws {
         var limits = MessageServer.Limits()
         limits.connections = 4
-        limits.firstMessage = .seconds(60)
+        // Nobody goes because time is over.
+        limits.firstMessage = .seconds(300)
+        limits.idle = .seconds(300)
         try await MessageServerTests.with(limits) { path, echo, server in
             let owed = try AgentConnection(path)
             owed.send("wait\0")
@@ -179,8 +201,8 @@ struct MessageServerTests {
             let oldest = try AgentConnection(path)
             oldest.send("a\0")
             #expect(await oldest.receive() == "a")
-            for _ in 0..<2 {
-                let other = try AgentConnection(path)
+            let others = [try AgentConnection(path), try AgentConnection(path)]
+            for other in others {
                 other.send("b\0")
                 #expect(await other.receive() == "b")
             }
@@ -190,6 +212,7 @@ struct MessageServerTests {
             #expect(await oldest.isHungUp(within: .seconds(30)))
             server.answer(echo.waiting.peek { $0[0] }, OutgoingMessage(SecretBytes("owed\0")))
             #expect(await owed.receive() == "owed")
+            extendLifetime(others)
         }
     }
 

@@ -28,7 +28,7 @@ final class ScriptedServer: Sendable {
     /// Runs a server for the time of the call.
     static func with<R>(_ behaviour: Behaviour, _ body: (ScriptedServer) async throws -> R) async throws -> R {
         let server = try ScriptedServer(behaviour)
-        startThread { server.serve() }
+        try startThread { server.serve() }
         defer { server.stop.wake() }
         return try await body(server)
     }

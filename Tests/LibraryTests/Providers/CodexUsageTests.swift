@@ -232,4 +232,16 @@ struct CodexUsageTests {
             #expect(UsageReading.Content(stored, now: CodexUsageTests.now) == content)
         }
     }
+
+    @Test("Of twenty thousand windows whose names end alike, as many are read as are kept, whatever each of them costs")
+    func crowd() {
+        let long = String(repeating: "m", count: 90)
+        let slots = (0..<20_000).map { "\"\(long)\($0)_window\":\(CodexUsageTests.window("1", "18000"))" }.joined(separator: ",")
+        guard case .reading(let content) = CodexUsageTests.read(#"{"plan_type":"plus","rate_limit":{\#(slots)}}"#) else {
+            Issue.record("no reading")
+            return
+        }
+        #expect(content.windows.count == UsageReading.Content.mostWindows)
+        #expect(Set(content.windows.map(\.id)).count == content.windows.count)
+    }
 }

@@ -31,7 +31,7 @@ struct RotationJournalTests {
                 let found = try #require(try Self.read(journal))
                 #expect(found.contents == BundleContents(demoBundle(1, access: "new", refresh: "next", generation: 2)))
                 #expect(found.spent == "spent")
-                #expect(try journal.isPending(accountId(1)))
+                #expect(try journal.mark(accountId(1)) == .result)
             }
             #expect(home.folder.mode(of: Self.file) == 0o600)
             #expect(try await VaultInspection.run(home.vault()).pending == 0, "auth.json does not know the account")
@@ -45,10 +45,10 @@ struct RotationJournalTests {
         try await VaultHome.withVault { home in
             let journal = try await home.open().journal
             #expect(try Self.read(journal) == nil)
-            #expect(try !journal.isPending(accountId(1)))
+            #expect(try journal.mark(accountId(1)) != .result)
             try journal.begin(demoIntent(), accountId(1), tokenSizes: 100)
             #expect(try Self.read(journal) == nil)
-            #expect(try !journal.isPending(accountId(1)))
+            #expect(try journal.mark(accountId(1)) != .result)
             // Room for the largest body that is read (64 KiB), what is kept of the old tokens, and the sealing.
             #expect((home.folder.read(Self.file)?.count ?? 0) >= 4096 + 65536 + 100)
         }
@@ -118,7 +118,7 @@ struct RotationJournalTests {
             try journal.begin(demoIntent("spent"), accountId(1), tokenSizes: 100)
             let later = try #require(home.folder.read(Self.file))
             try home.folder.write(Array(later.prefix(4096) + record.dropFirst(4096)), Self.file)
-            #expect(try journal.isPending(accountId(1)))
+            #expect(try journal.mark(accountId(1)) == .result)
             #expect(try Self.read(journal) == nil)
             switch try journal.look(accountId(1)) {
             case .intent(let intent): #expect(intent.nonce == Array(later[16..<48]))
@@ -179,7 +179,7 @@ struct RotationJournalTests {
             try journal.clear(accountId(1))
             try journal.clear(accountId(2))
             #expect(try Self.read(journal) == nil)
-            #expect(try !journal.isPending(accountId(1)))
+            #expect(try journal.mark(accountId(1)) != .result)
             #expect(home.folder.read(Self.file)?.allSatisfy { $0 == 0 } == true)
             try journal.remove(accountId(1))
             try journal.remove(accountId(1))

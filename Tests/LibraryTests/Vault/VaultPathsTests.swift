@@ -44,6 +44,17 @@ struct VaultPathsTests {
             [found.data, found.configuration, found.state, found.runtime] == [plain.data, plain.configuration, plain.state, plain.runtime])
     }
 
+    @Test("A slash at the end names the same place", arguments: ["/", "//"])
+    func slashes(_ end: String) throws {
+        let home = try #require(resolve(["HOME": "/home/me" + end]))
+        #expect(
+            home.data == "/home/me/.local/share/ai-usage-agent" && home.defaultKeyFile == "/home/me/.config/ai-usage-agent/identity.txt")
+        let all = ["XDG_DATA_HOME": "/d", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/r"].mapValues { $0 + end }
+        let found = try #require(resolve(all))
+        #expect([found.data, found.state, found.runtime] == ["/d/ai-usage-agent", "/s/ai-usage-agent", "/r/ai-usage-agent"])
+        #expect(resolve(["HOME": end])?.data == "/.local/share/ai-usage-agent")
+    }
+
     @Test("An empty variable is an unset one, and a relative or missing home is none")
     func empty() throws {
         let found = try #require(resolve(["HOME": "/home/me", "XDG_DATA_HOME": "", "XDG_RUNTIME_DIR": ""]))

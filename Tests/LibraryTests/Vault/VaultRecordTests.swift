@@ -122,4 +122,20 @@ struct VaultRecordTests {
         #expect(one.machineBinding("m") != other.machineBinding("m"))
         #expect(one.machineBinding(nil) == "none")
     }
+
+    @Test("Each purpose has a key of its own, derived under the label that SECURITY.md names")
+    func labels() throws {
+        let identity = AgeIdentity.generate()
+        let keys = VaultKeys(identity.duplicate())
+        let message = Array("1:p\nbody".utf8)
+        var expected: [String: String] = [:]
+        for purpose in ["writer", "metadata", "fingerprint", "machine"] {
+            let key = identity.deriveKey(info: "ai-usage-agent/1/" + purpose)
+            expected[purpose] = Hex.encode(HMACSHA256.authenticate(message.span, key: key).span)
+        }
+        #expect(Set(expected.values).count == 4)
+        #expect(Hex.encode(keys.writerMAC("p", Array("body".utf8).span).span) == expected["writer"])
+        #expect(keys.machineBinding("1:p\nbody") == expected["machine"])
+        #expect(keys.fingerprint(of: SecretBytes("1:p\nbody")) == String(try #require(expected["fingerprint"]).prefix(16)))
+    }
 }

@@ -1,3 +1,5 @@
+package import Agent
+
 extension DoctorCheck {
     /// What else is a warning or an error where this one is found: the same fault, seen from other sides.
     package var consequences: Set<DoctorCheck> {

@@ -1,0 +1,48 @@
+import Glibc
+import Platform
+import TestSupport
+import Testing
+
+@Suite(
+    "A program of the same user", .enabled(if: geteuid() == 0 && Program.find("setpriv") != nil, "needs root and setpriv"),
+    .enabled(if: Instrumentation.isOff, "a sanitizer's own files in /proc are not what is looked at"))
+struct OtherProgramsTests {
+    /// Nobody in particular.
+    private static let user: uid_t = 65534
+
+    private func child(_ scene: Scene, _ command: [String]) throws -> Child {
+        let user = OtherProgramsTests.user
+        return try Child(
+            Program.find("setpriv") ?? "", ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"] + command,
+            environment: scene.home.environment, patience: .seconds(600))
+    }
+
+    @Test("cannot read the memory, the environment or the descriptors of a running agent, as it can those of any other program")
+    func agent() async throws {
+        try await Scene.with { scene in
+            let program = scene.home.path + "/program"
+            // By a program of its own: a file that any process still has open for writing cannot be started.
+            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
+            try #require(await copy.finish().status == 0)
+            for entry in try scene.home.entries().map(\.path) + [scene.home.path] {
+                try #require(chown(entry, OtherProgramsTests.user, OtherProgramsTests.user) == 0)
+            }
+            let agent = try child(scene, [program, "agent", "run"])
+            try #require(await agent.line(of: .error, startingWith: "ready: ") != nil, "\(agent.errorSoFar)")
+            let other = try child(scene, ["/bin/sleep", "600"])
+            // It is another program from the moment of its exec.
+            while PublicFile.read("/proc/\(other.pid)/comm") != "sleep\n" { await TimeSource.system.sleep(.milliseconds(2)) }
+            for file in ["mem", "environ", "maps", "fd"] {
+                let look = file == "fd" ? ["/bin/ls"] : ["/usr/bin/head", "-c", "0"]
+                let refused = try await child(scene, look + ["/proc/\(agent.pid)/\(file)"]).finish()
+                #expect(refused.status != 0 && refused.errorText.contains("Permission denied"), "\(file): \(refused)")
+                // Attaching is a matter of the machine's settings (yama), reading is not.
+                if file == "mem" { continue }
+                let read = try await child(scene, look + ["/proc/\(other.pid)/\(file)"]).finish()
+                #expect(read.status == 0, "\(file): \(read)")
+            }
+            await other.stop()
+            await agent.stop()
+        }
+    }
+}
