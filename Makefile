@@ -39,7 +39,7 @@ sanitize: test-dependencies
 	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize address
 	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize thread
 
-# The lines that the library tests run; fails where code with many branches has less than 95 % of them.
+# The lines that the tests run, in every process; fails where too few of them do (docs/testing.md).
 coverage: test-dependencies
 	scripts/coverage
 

@@ -6,8 +6,11 @@ package enum Instrumentation: String {
 
     package static let chosen = ProcessEnvironment.current()["AUA_INSTRUMENTATION"].flatMap { Instrumentation(rawValue: $0) }
 
-    /// For what cannot be measured in such a program; each test that asks for it stands in docs/testing.md with its reason.
-    package static var isOff: Bool { chosen == nil }
+    /// No sanitizer: for what cannot be measured under one. Each test that asks for it stands in docs/testing.md with its reason.
+    package static var isOff: Bool { chosen == nil || chosen == .coverage }
+
+    /// As it is installed: for what even a file of counters changes.
+    package static var isNone: Bool { chosen == nil }
 
     /// Such a program is some times slower.
     package static var slowness: Int {

@@ -95,6 +95,27 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("A changed usage endpoint gets no token: the row says origin_changed, and neither server is asked")
+    func usageOriginChanged() async throws {
+        try await Scene.with { scene in
+            let other = try await DemoProvider()
+            let text = try scene.home.text(scene.home.configurationFile)
+            let changed = text.replacing(scene.provider.base + "/backend-api", other.base + "/backend-api")
+            try #require(changed != text)
+            try scene.home.configure(changed)
+            let usage = try await scene.run("usage", "codex", "--json")
+            #expect(usage.status == 78 && usage.json["snapshots"].array?.first?["error"]["code"] == "origin_changed", "\(usage)")
+            for provider in [other, scene.provider] {
+                #expect(try await provider.statistics()["usageRequests"] == 0)
+                #expect(try await provider.statistics()["authorizedRequests"] == 0)
+            }
+            await other.stop()
+            try scene.home.configure(text)
+            try await scene.require("usage", "codex", "--refresh")
+            #expect(try await scene.provider.statistics()["authorizedRequests"] == 1)
+        }
+    }
+
     @Test("config init writes a file that config validate accepts, and never over an existing one without --force")
     func initialize() async throws {
         try await Scene.with(start: .empty) { scene in

@@ -177,7 +177,7 @@ struct FrontDoorTests {
 
     @Test(
         "cannot be dumped before it reads the token, writes it in one call, starts no program and opens no file",
-        .enabled(if: Instrumentation.isOff, "a sanitizer opens files, and makes mlock do nothing"),
+        .enabled(if: Instrumentation.isNone, "a sanitizer opens files, and makes mlock do nothing; counters stand in one"),
         .enabled(if: FrontDoorTests.strace != nil, "strace is missing: apt-get install strace"))
     func calls() async throws {
         try await alone { home, program in
@@ -206,7 +206,7 @@ struct FrontDoorTests {
         }
     }
 
-    @Test("is linked with the C library at most, and is small", .enabled(if: Instrumentation.isOff, "a sanitizer is linked and large"))
+    @Test("is linked with the C library at most, and is small", .enabled(if: Instrumentation.isNone, "a sanitizer is linked and large, as counters are"))
     func size() async throws {
         let ldd = try #require(Program.find("ldd"))
         let outcome = await (try Child(ldd, [Program.path], environment: ["PATH": "/usr/bin:/bin"])).finish()

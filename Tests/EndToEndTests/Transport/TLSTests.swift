@@ -73,6 +73,23 @@ struct TLSTests {
         }
     }
 
+    @Test("A server that speaks nothing newer than TLS 1.1 is sent nothing; with TLS 1.2 it is", arguments: ["1.1", "1.2"])
+    func versions(_ newest: String) async throws {
+        try await with(["--tls", newest], network: Self.caFile) { scene, proxy in
+            let address = String(proxy.base.dropFirst("https://".count))
+            let talk = ["s_client", "-connect", address, "-tls1_" + newest.suffix(1), "-cipher", "DEFAULT@SECLEVEL=0"]
+            let control = try await Child(try #require(Program.find("openssl")), talk, environment: scene.home.environment).finish()
+            #expect(control.text.contains("TLSv\(newest)"), "who asks for it can speak that version: \(control)")
+            let outcome = try await (try await scene.startLogin("codex", ["--json"])).complete()
+            if newest == "1.2" {
+                #expect(outcome.status == 0, "\(outcome)")
+            } else {
+                Refusal(5, "network", "protocol version").check(outcome)
+            }
+            #expect(try await scene.provider.statistics()["tokenRequests"] == (newest == "1.2" ? 1 : 0))
+        }
+    }
+
     @Test(
         "A name outside of this machine goes through the proxy, TLS and all",
         arguments: ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "network.proxy"])

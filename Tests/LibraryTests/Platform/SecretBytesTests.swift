@@ -1,4 +1,5 @@
 import Platform
+import TestSupport
 import Testing
 
 struct SecretBytesTests {
@@ -128,5 +129,24 @@ struct SecretBytesTests {
         var bytes: [UInt8] = [1, 2, 3]
         wipe(&bytes)
         #expect(bytes.isEmpty)
+    }
+
+    @Test(
+        "Its pages are locked, left out of core files and wiped in a forked child, by the kernel's own marks",
+        .enabled(if: Instrumentation.isOff, "a sanitizer makes mlock do nothing"))
+    func marks() throws {
+        let secret = SecretBytes("a secret of this test")
+        let address = secret.withBytes { bytes in bytes.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) } }
+        let maps = try #require(PublicFile.read("/proc/self/smaps", limit: 64 << 20))
+        var isIts = false
+        var marks: Set<Substring> = []
+        for line in maps.split(separator: "\n") {
+            let ends = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if ends.count == 2 { isIts = (ends[0]..<ends[1]).contains(address) }
+            if isIts, line.hasPrefix("VmFlags:") { marks = Set(line.split(separator: " ").dropFirst()) }
+        }
+        // proc(5): locked (where RLIMIT_MEMLOCK lets it be), not in core files, wiped on fork.
+        #expect(marks.isSuperset(of: ["lo", "dd", "wf"]), "\(marks)")
+        extendLifetime(secret)
     }
 }
