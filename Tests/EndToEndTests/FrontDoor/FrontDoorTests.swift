@@ -206,7 +206,9 @@ struct FrontDoorTests {
         }
     }
 
-    @Test("is linked with the C library at most, and is small", .enabled(if: Instrumentation.isNone, "a sanitizer is linked and large, as counters are"))
+    @Test(
+        "is linked with the C library at most, and is small",
+        .enabled(if: Instrumentation.isNone, "a sanitizer is linked and large, as counters are"))
     func size() async throws {
         let ldd = try #require(Program.find("ldd"))
         let outcome = await (try Child(ldd, [Program.path], environment: ["PATH": "/usr/bin:/bin"])).finish()
