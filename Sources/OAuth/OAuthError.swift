@@ -39,7 +39,8 @@ package struct OAuthError: Error, Sendable, CustomStringConvertible {
     /// Seconds after which the server wants to be asked again.
     package var retryAfter: Int?
 
-    package init(_ code: Code, _ message: String, remedy: String? = nil, retryAfter: Int? = nil) {
+    /// - Parameter remedy: said for each error: nil only where somebody else's words are passed on.
+    package init(_ code: Code, _ message: String, remedy: String?, retryAfter: Int? = nil) {
         self.code = code
         self.message = message
         self.remedy = remedy

@@ -39,11 +39,15 @@ package struct VaultError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A command, or a sentence that holds one.
     package let remedy: String?
 
-    package init(_ code: Code, _ message: String, remedy: String? = nil) {
+    /// - Parameter remedy: said for each error: nil only where somebody else's words are passed on.
+    package init(_ code: Code, _ message: String, remedy: String?) {
         self.code = code
         self.message = message
         self.remedy = remedy
     }
+
+    /// For what a person cannot see from outside.
+    static let askDoctor = "run the command again; what is wrong: ai-usage-agent auth doctor"
 
     package var description: String { message + (remedy.map { " (\($0))" } ?? "") }
 

@@ -72,13 +72,17 @@ package enum LoginBundle {
 
 /// Takes a bundle apart, member by member.
 private struct LoginBundleReader: ~Copyable {
+    static let remedy = "docs/agent.md says what Adopt takes"
+
     private let document: JSONDocument
 
     init(_ text: consuming SecretBytes) throws(OAuthError) {
         do throws(JSONError) { document = try JSONDocument(text) } catch { throw LoginBundleReader.wrong("text") }
     }
 
-    static func wrong(_ name: String) -> OAuthError { OAuthError(.usage, "the bundle's \(name) is missing or of the wrong type") }
+    static func wrong(_ name: String) -> OAuthError {
+        OAuthError(.usage, "the bundle's \(name) is missing or of the wrong type", remedy: LoginBundleReader.remedy)
+    }
 
     func value(_ name: String) -> JSONValue { document.at(name).map { document.value($0) } ?? .null }
 
@@ -106,7 +110,7 @@ private struct LoginBundleReader: ~Copyable {
         guard let node = document.at("tokens"), document.isObject(node) else { throw LoginBundleReader.wrong("tokens") }
         let answer = document.withRawText(of: node) { SecretBytes(copying: $0) }
         do throws(TokenResponse.Malformed) { return try TokenResponse(answer) } catch {
-            throw OAuthError(.usage, "the bundle's tokens: \(error.reason)")
+            throw OAuthError(.usage, "the bundle's tokens: \(error.reason)", remedy: LoginBundleReader.remedy)
         }
     }
 }

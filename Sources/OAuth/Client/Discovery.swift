@@ -35,15 +35,22 @@ package struct Discovery: Sendable {
             guard let text = document[member].string else { return nil }
             // A document must not send an https issuer's codes to a plain port, not even on this machine.
             guard let address = WebAddress(text), address.isSecure || (address.isLoopback && !issuerIsSecure) else {
-                throw OAuthError(.configurationInvalid, "the server names an unusable \(member): \(TerminalText.escape(text))")
+                throw OAuthError(
+                    .configurationInvalid, "the server names an unusable \(member): \(TerminalText.escape(text))", remedy: Discovery.remedy)
             }
             return address
         }
         guard let authorization = try endpoint("authorization", "authorization_endpoint"),
             let token = try endpoint("token", "token_endpoint")
-        else { throw OAuthError(.configurationInvalid, "the discovery document of \(issuer) names no authorization or token endpoint") }
+        else {
+            throw OAuthError(
+                .configurationInvalid, "the discovery document of \(issuer) names no authorization or token endpoint",
+                remedy: Discovery.remedy)
+        }
         if let methods = document["code_challenge_methods_supported"].array, !methods.contains("S256") {
-            throw OAuthError(.configurationInvalid, "the server at \(issuer) does not support PKCE with S256, which this program needs")
+            throw OAuthError(
+                .configurationInvalid, "the server at \(issuer) does not support PKCE with S256, which this program needs",
+                remedy: "ask who runs it for PKCE (RFC 7636)")
         }
         var endpoints = ServerEndpoints(authorization: authorization, token: token)
         endpoints.revocation = try endpoint("revocation", "revocation_endpoint")
@@ -85,10 +92,12 @@ package struct Discovery: Sendable {
         return address.origin + "/.well-known/oauth-authorization-server" + path
     }
 
+    private static let remedy = "name the endpoints in config.json (providers.NAME.endpoints), or correct the issuer there"
+
     private func fetch(_ issuer: String, _ address: WebAddress) async throws(OAuthError) -> JSONValue {
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
         let places = [base + "/.well-known/openid-configuration", Discovery.metadataPlace(address)]
-        var last = OAuthError(.providerUnavailable, "\(issuer) has no discovery document")
+        var last = OAuthError(.providerUnavailable, "\(issuer) has no discovery document", remedy: Discovery.remedy)
         for place in places {
             let response: HTTPResponse
             do throws(HTTPFailure) {
@@ -102,13 +111,14 @@ package struct Discovery: Sendable {
             guard response.status == 200 else {
                 last = OAuthError(
                     .providerUnavailable, "\(place) answered \(response.status)",
-                    remedy: "name the endpoints in config.json if the server has no discovery")
+                    remedy: Discovery.remedy)
                 continue
             }
             guard let value = try? JSONValue(parsing: response.body),
                 value.object != nil
             else {
-                last = OAuthError(.providerUnavailable, "\(place) answered something that is no discovery document")
+                last = OAuthError(
+                    .providerUnavailable, "\(place) answered something that is no discovery document", remedy: Discovery.remedy)
                 continue
             }
             return value

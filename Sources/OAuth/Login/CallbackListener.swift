@@ -34,7 +34,10 @@ package final class CallbackListener: Sendable {
         for port in candidates {
             do throws(SocketError) {
                 if let listener = try bindBoth(port) { return listener }
-            } catch { throw OAuthError(.network, "no loopback port could be opened: \(error)") }
+            } catch {
+                throw OAuthError(
+                    .network, "no loopback port could be opened: \(error)", remedy: "paste the callback by hand: auth login … --manual")
+            }
         }
         return nil
     }

@@ -92,7 +92,10 @@ package struct LoginFlow: Sendable {
         case .denied(let error, let description):
             throw OAuthLoginFailure.denied(error, description, request.client)
         case .code(let box, let stateChecked):
-            guard let code = box.take() else { throw OAuthError(.usage, "the code was used already") }
+            guard let code = box.take() else {
+                throw OAuthError(
+                    .usage, "the code was used already", remedy: "log in again: ai-usage-agent auth login \(request.client.provider)")
+            }
             if !stateChecked { presenter.note("a bare code was pasted: whether it belongs to this login could not be checked") }
             Interrupts.begin()
             defer { Interrupts.end() }

@@ -15,11 +15,15 @@ struct ProfileRequest: Sendable {
         request.bearer = token.duplicate()
         let response: HTTPResponse
         do throws(HTTPFailure) { response = try await http.send(request) } catch {
-            throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be asked: \(error)")
+            throw OAuthError(
+                .providerUnavailable, "the profile of \(client.provider) could not be asked: \(error)",
+                remedy: "log in again: ai-usage-agent auth login \(client.provider)")
         }
         let value = try? JSONValue(parsing: response.body)
         guard response.status == 200, let value, value.object != nil else {
-            throw OAuthError(.providerUnavailable, "the profile of \(client.provider) could not be read: status \(response.status)")
+            throw OAuthError(
+                .providerUnavailable, "the profile of \(client.provider) could not be read: status \(response.status)",
+                remedy: "log in again later: ai-usage-agent auth login \(client.provider)")
         }
         return value
     }

@@ -65,7 +65,8 @@ extension RefreshFlight {
         case .unresolved:
             OAuthError(
                 .providerUnavailable,
-                "an earlier refresh was interrupted and may have spent the refresh token; it is tried again when it must be")
+                "an earlier refresh was interrupted and may have spent the refresh token; it is tried again when it must be",
+                remedy: "settle it now: ai-usage-agent auth refresh \(account.provider) --account \(account.id)")
         case .writtenNowhere:
             OAuthError(
                 .vault(.storage), "the provider rotated the token, and it could be written nowhere: \(course.failure?.message ?? "")",

@@ -86,7 +86,7 @@ package struct TokenEndpoint: Sendable {
             let echoes = secrets.contains { secret in response.body.withBytes { body in secret.secret.withBytes { body.contains($0) } } }
             return TokenEndpoint.classify(response, client, quoting: !echoes)
         } catch {
-            if error.kind == .configuration { throw OAuthError(.network, error.description) }
+            if error.kind == .configuration { throw OAuthError(.network, error.description, remedy: "check network in config.json") }
             return error.mayHaveBeenSent ? .ambiguous(reason: error.description) : .notSent(reason: error.description)
         }
     }

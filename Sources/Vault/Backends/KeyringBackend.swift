@@ -28,7 +28,9 @@ struct KeyringBackend: SecretsBackend {
         request.addPut(ref: id, label: KeyringBackend.label(id), secret: secret)
         request.add(.get, ref: id)
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
-        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        guard let answer = answers.first else {
+            throw VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor)
+        }
         guard answer.reply.result == .done else {
             let failure = VaultError.keyring(answer.reply)
             // A put that was cut off may be stored all the same; after a silence nobody is asked again.
@@ -72,7 +74,9 @@ struct KeyringBackend: SecretsBackend {
             // The identity's item is no bundle.
             if let bundle = try? newest(answer) { all.append(BundleBox(bundle)) }
         }
-        guard answers.count == references.count else { throw VaultError(.unavailable, "the keyring did not hand out every item") }
+        guard answers.count == references.count else {
+            throw VaultError(.unavailable, "the keyring did not hand out every item", remedy: VaultError.askDoctor)
+        }
         return all
     }
 
@@ -84,7 +88,9 @@ struct KeyringBackend: SecretsBackend {
         }
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
         for answer in answers where answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
-        guard answers.count == bundles.count else { throw VaultError(.unavailable, "the keyring did not take every item") }
+        guard answers.count == bundles.count else {
+            throw VaultError(.unavailable, "the keyring did not take every item", remedy: VaultError.askDoctor)
+        }
         return nil
     }
 
@@ -97,7 +103,9 @@ struct KeyringBackend: SecretsBackend {
         for reference in references { request.add(.delete, ref: reference) }
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
         for answer in answers where answer.reply.result != .done && answer.reply.result != .absent {
-            if answer.reply.isNobodyThere { throw VaultError(.missing, answer.reply.why ?? "there is no Secret Service") }
+            if answer.reply.isNobodyThere {
+                throw VaultError(.missing, answer.reply.why ?? "there is no Secret Service", remedy: VaultError.askDoctor)
+            }
             throw VaultError.keyring(answer.reply)
         }
     }
@@ -111,7 +119,9 @@ struct KeyringBackend: SecretsBackend {
         var request = KeyringRequestWriter(unlock: mayAsk)
         add(&request)
         let answers = await helper.ask(request, mayAskPerson: mayAsk)
-        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        guard let answer = answers.first else {
+            throw VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor)
+        }
         return answer
     }
 

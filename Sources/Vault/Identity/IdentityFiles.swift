@@ -16,7 +16,11 @@ struct IdentityFiles: Sendable {
 
     /// Checks that the path is one where a key may stand.
     func checkKeyFilePath(_ path: String) throws(VaultError) -> (folder: String, name: String) {
-        guard path.hasPrefix("/") else { throw VaultError(.usage, "--key-file needs an absolute path, not \"\(path)\"") }
+        guard path.hasPrefix("/") else {
+            throw VaultError(
+                .usage, "--key-file needs an absolute path, not \"\(path)\"",
+                remedy: "begin it with a slash, or leave --key-file out: \(sources.paths.defaultKeyFile)")
+        }
         let components = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         let isPlain = !components.contains { $0 == ".." || $0 == "." || $0.isEmpty }
         guard isPlain, !(path + "/").hasPrefix(sources.paths.data + "/") else {
@@ -26,7 +30,10 @@ struct IdentityFiles: Sendable {
                 remedy: "leave --key-file out: \(sources.paths.defaultKeyFile)")
         }
         let parts = AbsolutePath.split(path)
-        guard !parts.name.isEmpty else { throw VaultError(.usage, "--key-file names a directory: \(path)") }
+        guard !parts.name.isEmpty else {
+            throw VaultError(
+                .usage, "--key-file names a directory: \(path)", remedy: "name a file in it: \(ShellWord.quote(path + "identity.txt"))")
+        }
         return parts
     }
 
@@ -54,7 +61,9 @@ struct IdentityFiles: Sendable {
     static func read(_ directory: PrivateDirectory, _ name: String) throws(VaultError) -> AgeIdentity {
         let content = try translating { () throws(FileError) in try directory.read(name, limit: 65536) }
         do throws(AgeError) { return try content.withBytes { (bytes) throws(AgeError) in try AgeIdentity(identityFile: bytes) } } catch {
-            throw VaultError(.corrupt, "\(directory.file(name)) is no age identity file: \(error.detail); it was not changed")
+            throw VaultError(
+                .corrupt, "\(directory.file(name)) is no age identity file: \(error.detail); it was not changed",
+                remedy: "restore it from a copy, or name another file")
         }
     }
 

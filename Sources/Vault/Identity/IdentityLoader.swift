@@ -106,7 +106,9 @@ struct IdentityLoader: Sendable {
     }
 
     private static func keyringError(_ answers: [KeyringAnswer], for use: KeyringUse = .vault) -> VaultError {
-        guard let answer = answers.first else { return VaultError(.unavailable, "the keyring helper gave no answer") }
+        guard let answer = answers.first else {
+            return VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor)
+        }
         return VaultError.keyring(answer.reply, for: use)
     }
 
@@ -249,7 +251,10 @@ struct IdentityLoader: Sendable {
             switch error.failureClass {
             case .noMatch:
                 throw VaultError(.wrongPassphrase, "the passphrase does not open \(path)", remedy: "try again; nothing was changed")
-            case .memory: throw VaultError(.storage, "there is not enough memory to check the passphrase: \(error.detail)")
+            case .memory:
+                throw VaultError(
+                    .storage, "there is not enough memory to check the passphrase: \(error.detail)",
+                    remedy: "free 128 MiB, then run the command again")
             default:
                 throw VaultError(.corrupt, "\(path) is damaged: \(error.detail)", remedy: "restore it from a backup; nothing was changed")
             }

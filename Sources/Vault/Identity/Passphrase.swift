@@ -111,7 +111,9 @@ package struct PassphraseReader: Sendable {
         }
         if isTypedOnce {
             let again = try await read("The same once more: ")
-            guard SecretBytes.equal(passphrase, again) else { throw VaultError(.usage, "the two passphrases differ; nothing was written") }
+            guard SecretBytes.equal(passphrase, again) else {
+                throw VaultError(.usage, "the two passphrases differ; nothing was written", remedy: "run the command again")
+            }
         }
         return passphrase
     }
@@ -125,7 +127,11 @@ package struct PassphraseReader: Sendable {
         guard
             Terminal.show(
                 passphrase, before: "The passphrase of the \(what) is:\n\n    ", after: "\n\nWrite it down: it is not shown again.\n")
-        else { throw VaultError(.locked, "there is no terminal to show a passphrase on") }
+        else {
+            throw VaultError(
+                .locked, "there is no terminal to show a passphrase on",
+                remedy: "make one and give it with \(option) 3 3<file: openssl rand -base64 18")
+        }
         return passphrase
     }
 

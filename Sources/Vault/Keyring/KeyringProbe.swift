@@ -24,7 +24,9 @@ package struct KeyringProbe: Sendable {
         var request = KeyringRequestWriter(unlock: true)
         request.add(.state)
         let answers = await sources.keyring.ask(request, mayAskPerson: true)
-        guard let answer = answers.first else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        guard let answer = answers.first else {
+            throw VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor)
+        }
         if answer.reply.result != .done { throw VaultError.keyring(answer.reply) }
     }
 
@@ -42,7 +44,8 @@ package struct KeyringProbe: Sendable {
         request.add(.state)
         let answers = await sources.keyring.ask(request)
         guard let answer = answers.first else {
-            return Problem(error: VaultError(.unavailable, "the keyring helper gave no answer"), obstacle: nil)
+            return Problem(
+                error: VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor), obstacle: nil)
         }
         return answer.reply.result == .done ? nil : Problem(error: VaultError.keyring(answer.reply), obstacle: answer.reply.obstacle)
     }
@@ -61,7 +64,9 @@ package struct KeyringProbe: Sendable {
     ///
     /// - Throws: `locked`, `unavailable`.
     package func check(for use: KeyringUse) async throws(VaultError) {
-        guard let answer = await canary() else { throw VaultError(.unavailable, "the keyring helper gave no answer") }
+        guard let answer = await canary() else {
+            throw VaultError(.unavailable, "the keyring helper gave no answer", remedy: VaultError.askDoctor)
+        }
         if answer.reply.result != .done { throw VaultError.keyring(answer.reply, for: use) }
     }
 

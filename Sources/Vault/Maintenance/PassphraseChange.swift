@@ -17,14 +17,18 @@ extension VaultMaintenance {
         let box = SecretBox(passphrase)
         try await exclusively { (_, locks) async throws(VaultError) -> Void in
             try await refuseDistrusted()
-            guard let passphrase = box.take() else { throw VaultError(.locked, "the passphrase is not known any more") }
+            guard let passphrase = box.take() else {
+                throw VaultError(.locked, "the passphrase is not known any more", remedy: "run the command again")
+            }
             try RekeyRemains(sources: vault.sources, time: vault.time).settle(open.keys, locks.data, fromWaiting: open.fromWaiting)
             let name = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix
             let files = IdentityFiles(sources: vault.sources, time: vault.time)
             try await files.writePassphraseFile(open.keys.identity, passphrase.duplicate(), locks.data, name: name)
             let written = try translating { () throws(FileError) in try locks.data.read(name, limit: 65536) }
             guard try await IdentityLoader(sources: vault.sources).open(written, name, passphrase).recipient == open.keys.recipient else {
-                throw VaultError(.storage, "the key read back differs from what was written; the old passphrase is still in force")
+                throw VaultError(
+                    .storage, "the key read back differs from what was written; the old passphrase is still in force",
+                    remedy: "check disk and memory: dmesg")
             }
             try translating { () throws(FileError) in try locks.data.rename(name, to: IdentityLoader.passphraseFileName) }
         }

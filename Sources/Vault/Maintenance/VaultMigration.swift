@@ -154,7 +154,10 @@ extension VaultMaintenance {
             return (.passphrase, nil)
         case .systemdCredential:
             guard try loader.readCredential().recipient == open.keys.recipient else {
-                throw VaultError(.foreign, "the systemd credential holds another identity than this vault's")
+                throw VaultError(
+                    .foreign, "the systemd credential holds another identity than this vault's",
+                    remedy:
+                        "make it of this vault's own key: systemd-creds encrypt --name=\(VaultSources.credentialName) KEY-FILE CREDENTIAL")
             }
             return (.systemdCredential, nil)
         }

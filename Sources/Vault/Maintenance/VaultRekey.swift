@@ -94,7 +94,7 @@ package struct VaultRekey: Sendable {
                 .usage, "the vault's key is a systemd credential, which this program cannot replace",
                 remedy: "ai-usage-agent vault migrate --to \(record.backend.rawValue) --identity key-file, then vault rekey")
         case .passphrase, .keyring:
-            if newKeyFile != nil { throw VaultError(.usage, "no key file opens this vault") }
+            if newKeyFile != nil { throw VaultError(.usage, "no key file opens this vault", remedy: "leave --key-file out") }
             return nil
         case .keyFile:
             let path = record.keyFile ?? sources.paths.defaultKeyFile
@@ -138,7 +138,9 @@ package struct VaultRekey: Sendable {
             let directory = try translating { () throws(FileError) in try PrivateDirectory.open(folder, trust: .notWritableByOthers) }
             try expect(try IdentityFiles.read(directory, name).recipient, identity)
         case .passphrase:
-            guard let passphrase = passphrase.take() else { throw VaultError(.locked, "the passphrase is not known any more") }
+            guard let passphrase = passphrase.take() else {
+                throw VaultError(.locked, "the passphrase is not known any more", remedy: "run the command again")
+            }
             let name = IdentityLoader.passphraseFileName + IdentityLoader.waitingSuffix
             try await files.writePassphraseFile(identity, passphrase.duplicate(), data, name: name)
             let written = try translating { () throws(FileError) in try data.read(name, limit: 65536) }
@@ -148,7 +150,9 @@ package struct VaultRekey: Sendable {
 
     private func expect(_ found: AgeRecipient, _ identity: borrowing AgeIdentity) throws(VaultError) {
         guard found == identity.recipient else {
-            throw VaultError(.storage, "the new key read back differs from what was written; the old one is still in force")
+            throw VaultError(
+                .storage, "the new key read back differs from what was written; the old one is still in force",
+                remedy: "check the disk: dmesg")
         }
     }
 

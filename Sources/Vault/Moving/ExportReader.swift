@@ -52,11 +52,14 @@ package struct ExportReader: Sendable {
         for node in document.elements(of: list) { bundles.append(BundleBox(try SecretBundle(document, node))) }
         // What is counted on from it must be readable as well (MetadataReader: below 2^53).
         guard bundles.allSatisfy({ $0.bundle.facts.generation < 1 << 40 }) else {
-            throw VaultError(.corrupt, "the export names a generation that no vault reaches; nothing was imported")
+            throw VaultError(
+                .corrupt, "the export names a generation that no vault reaches; nothing was imported", remedy: "take another copy of it")
         }
         let ids = bundles.map { $0.bundle.facts.accountId }
         guard Set(ids).count == ids.count, ids.allSatisfy(AccountRecord.isIdentifier) else {
-            throw VaultError(.corrupt, "the export names an account twice, or with an id that is none; nothing was imported")
+            throw VaultError(
+                .corrupt, "the export names an account twice, or with an id that is none; nothing was imported",
+                remedy: "take another copy of it")
         }
         let here = ExportFormat.machine(machineId, salt: salt)
         return Content(bundles: bundles, isFromThisMachine: here != "none" && here == machine, vaultId: document.text(at: "vaultId"))
@@ -109,7 +112,7 @@ package struct ExportReader: Sendable {
                     .foreign, "\(identityFile) does not open the export",
                     remedy: "name the identity it was made for; whose this one is: age-keygen -y \(identityFile)")
             }
-            throw VaultError(.corrupt, "the export is damaged: \(error.detail)")
+            throw VaultError(.corrupt, "the export is damaged: \(error.detail)", remedy: "take another copy of it; nothing was changed")
         }
     }
 }

@@ -47,7 +47,7 @@ extension VaultMaintenance {
         switch target {
         case .recipients(let recipients): file = padded.withBytes { AgeFile.seal($0, to: recipients) }
         case .passphrase(let box):
-            guard let passphrase = box.take() else { throw VaultError(.locked, "no passphrase was given") }
+            guard let passphrase = box.take() else { throw VaultError(.locked, "no passphrase was given", remedy: "run the command again") }
             file = try await IdentityFiles.seal(padded.finish(), passphrase)
         }
         return Exported(

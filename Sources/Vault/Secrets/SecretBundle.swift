@@ -169,7 +169,9 @@ extension SecretBundle {
             return document.secret(member)
         }
         guard let accessToken = secret("accessToken"), !accessToken.isEmpty else {
-            throw VaultError(.corrupt, "the bundle of account \(facts.accountId) has no access token")
+            throw VaultError(
+                .corrupt, "the bundle of account \(facts.accountId) has no access token",
+                remedy: "log in again: ai-usage-agent auth login \(facts.provider)")
         }
         self.init(facts: facts, accessToken: accessToken.duplicate(), refreshToken: secret("refreshToken"), idToken: secret("idToken"))
     }
@@ -203,7 +205,7 @@ extension BundleFacts {
             awaitsAdoption = try reader.flag("awaitsAdoption")
             awaitsBlanking = try reader.optionalText("awaitsBlanking")
             for member in reader.take("origins").object?.members ?? [] { origins[member.name] = member.value.string }
-        } catch { throw VaultError(.corrupt, error.description) }
+        } catch { throw VaultError(.corrupt, error.description, remedy: "restore it from a copy, or log in again") }
     }
 
     private static let names = [

@@ -27,7 +27,9 @@ struct AgentInstall: AsyncParsableCommand {
     func run() async throws {
         let context = try CommandContext(global)
         guard let program = program ?? OwnProcess.program else {
-            throw CommandFailure(code: "storage", message: "/proc/self/exe does not say where this program is", remedy: nil, exitCode: 1)
+            throw CommandFailure(
+                code: "storage", message: "/proc/self/exe does not say where this program is", remedy: "name it: --program PATH",
+                exitCode: 1)
         }
         let names = ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"]
         let variables = names.compactMap { name in context.environment[name].map { (name: name, value: $0) } }

@@ -51,7 +51,8 @@ extension CommandFailure {
                 code: "storage", message: problem.reason,
                 remedy: error.kind == .notFound ? "log in through a session that has one, or set XDG_RUNTIME_DIR" : error.repair,
                 exitCode: error.kind == .unsafe ? 65 : 1)
-        case .socket: self.init(code: "storage", message: problem.reason, remedy: nil, exitCode: 1)
+        case .socket:
+            self.init(code: "storage", message: problem.reason, remedy: "see what is in the way: ai-usage-agent auth doctor", exitCode: 1)
         case .thread: self.init(code: "storage", message: problem.reason, remedy: ThreadError.remedy, exitCode: 1)
         }
     }

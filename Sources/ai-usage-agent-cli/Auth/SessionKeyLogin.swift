@@ -23,7 +23,9 @@ struct SessionKeyLogin {
         let now = context.now
         let box = SecretBox(key)
         let adoption = try await attempt(provider, account: label) { () async throws(OAuthError) in
-            guard let key = box.take() else { throw OAuthError(.usage, "the session key was used already") }
+            guard let key = box.take() else {
+                throw OAuthError(.usage, "the session key was used already", remedy: "run the command again")
+            }
             let login = try await web.login(key, context.service.http, deadline: deadline, now: now)
             return try await context.service.tokens.adopt(login, label: label)
         }

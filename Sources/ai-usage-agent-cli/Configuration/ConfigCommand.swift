@@ -27,7 +27,10 @@ struct ConfigInit: AsyncParsableCommand {
             if !force { isKept = try directory.exists("config.json") }
             let text = Array(Configuration.template.utf8)
             if !isKept { try directory.replace("config.json", with: text.span) }
-        } catch { throw CommandFailure(code: "storage", message: error.description, remedy: nil, exitCode: 1) }
+        } catch {
+            throw CommandFailure(
+                code: "storage", message: error.description, remedy: "check the disk and the permissions of the folder", exitCode: 1)
+        }
         if isKept { throw CommandFailure.usage("\(paths.configurationFile): exists already", remedy: "--force replaces it") }
         output.result(
             ["schemaVersion": 1, "path": .string(paths.configurationFile), "written": true], text: "wrote \(paths.configurationFile)")

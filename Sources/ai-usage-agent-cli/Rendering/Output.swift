@@ -35,7 +35,10 @@ struct Output: Sendable {
 
     /// Standard output took nothing: what the caller asked for did not arrive, and it must not look as if it had.
     static func failed() -> Never {
-        CommandFailure(code: "storage", message: "standard output could not be written", remedy: nil, exitCode: 1).report(asJSON: false)
+        CommandFailure(
+            code: "storage", message: "standard output could not be written",
+            remedy: "see what stands behind it: a full disk, or a reader that is gone", exitCode: 1
+        ).report(asJSON: false)
         Exit.now(1)
     }
 

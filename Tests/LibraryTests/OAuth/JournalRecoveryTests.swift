@@ -23,7 +23,9 @@ struct JournalRecoveryTests {
     }
 
     private static func stored(_ recovery: JournalRecovery, _ account: AccountRecord) async throws -> SecretBundle {
-        guard let bundle = try await recovery.open.bundle(account.id) else { throw VaultError(.missing, "the account has no bundle") }
+        guard let bundle = try await recovery.open.bundle(account.id) else {
+            throw VaultError(.missing, "the account has no bundle", remedy: nil)
+        }
         return bundle
     }
 

@@ -110,7 +110,7 @@ enum MemoryFlow {
     ) async throws -> AccountRecord {
         let outcome = try await TokenEndpoint(http: server, deadline: .seconds(30)).exchange(
             code: code.secret(), verifier: verifier.secret(), redirectURI: "http://127.0.0.1/callback", state: "s", client: client)
-        guard case .granted(let tokens) = consume outcome else { throw VaultError(.usage, "the server granted nothing") }
+        guard case .granted(let tokens) = consume outcome else { throw VaultError(.usage, "the server granted nothing", remedy: nil) }
         let result = LoginResult(
             tokens: tokens, identity: AccountIdentity(accountKey: "ada"), client: client, receivedAt: house.clock.now)
         return try await manager(house, server).adopt(result, label: nil).account

@@ -56,7 +56,7 @@ struct MovedLoginTests {
         let house = try await VaultHouse()
         let account = try await house.expiredAccount()
         let open = try await house.vault.open()
-        guard var bundle = try await open.bundle(account.id) else { throw VaultError(.missing, "no bundle") }
+        guard var bundle = try await open.bundle(account.id) else { throw VaultError(.missing, "no bundle", remedy: nil) }
         bundle.facts.awaitsBlanking = "codex"
         bundle.facts.generation += 1
         try await open.commit(bundle) { _ in }

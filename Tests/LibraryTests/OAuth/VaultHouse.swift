@@ -127,7 +127,7 @@ struct VaultHouse {
     /// Writes a RESULT as a flight that was killed before its commit leaves one.
     func leaveResult(_ account: AccountRecord, generation: Int, access: String, refresh: String, spent: String) async throws {
         let open = try await vault.open()
-        guard var next = try await open.bundle(account.id) else { throw VaultError(.missing, "the account has no bundle") }
+        guard var next = try await open.bundle(account.id) else { throw VaultError(.missing, "the account has no bundle", remedy: nil) }
         next.facts.generation = generation
         next.facts.obtainedAt = clock.now
         next.facts.expiresAt = clock.now + 3600

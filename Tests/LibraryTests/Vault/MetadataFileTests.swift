@@ -159,7 +159,7 @@ struct MetadataFileTests {
             let error = await vaultError {
                 try await home.store.update { (metadata) throws(VaultError) in
                     metadata.accounts = []
-                    throw VaultError(.usage, "no")
+                    throw VaultError(.usage, "no", remedy: nil)
                 }
             }
             #expect(error?.code == .usage)
