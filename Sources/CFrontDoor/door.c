@@ -44,16 +44,24 @@ bool door_is_private(const char *path, enum door_kind kind) {
 // MARK: - The agent
 
 static const int patience = 45;
+// After so many seconds without a word it is asked what an agent says at once, and given as long again.
+static const int quiet = 3;
+static struct sockaddr_un agent;
 // The largest message, and its NUL.
 static uint8_t reply[64 * 1024 + 1];
 static size_t received;
 
-int door_connect(const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t length = strlen(path);
-    if (length >= sizeof address.sun_path) return -1;
-    memcpy(address.sun_path, path, length);
+static int connect_to_agent(void);
 
+int door_connect(const char *path) {
+    size_t length = strlen(path);
+    if (length >= sizeof agent.sun_path) return -1;
+    agent.sun_family = AF_UNIX;
+    memcpy(agent.sun_path, path, length);
+    return connect_to_agent();
+}
+
+static int connect_to_agent(void) {
     int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return -1;
     // A full backlog makes connect wait. A number below 3 means that a standard stream is closed, and must not be taken for it.
@@ -61,7 +69,7 @@ int door_connect(const char *path) {
     struct ucred peer;
     socklen_t size = sizeof peer;
     if (connection > 2 && setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
-        connect(connection, (struct sockaddr *)&address, sizeof address) == 0 &&
+        connect(connection, (struct sockaddr *)&agent, sizeof agent) == 0 &&
         getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && size == sizeof peer && peer.uid == geteuid())
         return connection;
     close(connection);
@@ -79,6 +87,17 @@ static long milliseconds(void) {
     return now.tv_sec * 1000L + now.tv_nsec / 1000000L;
 }
 
+// Whether anything answers a question that needs neither vault nor provider: a stopped agent is not waited for.
+static bool is_alive(void) {
+    static const char question[] = "{\"method\":\"org.varlink.service.GetInfo\"}";
+    int connection = connect_to_agent();
+    struct pollfd ready = {.fd = connection, .events = POLLIN};
+    bool answers = connection >= 0 && send(connection, question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof question &&
+                   poll(&ready, 1, quiet * 1000) > 0;
+    door_close(connection);
+    return answers;
+}
+
 long door_receive(int connection) {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return -1;
     // Where the lock is refused the token is wiped all the same, as in the full program.
@@ -89,8 +108,9 @@ long door_receive(int connection) {
         struct pollfd ready = {.fd = connection, .events = POLLIN};
         long left = deadline - milliseconds();
         if (left <= 0) return -1;
-        int count = poll(&ready, 1, (int)left);
+        int count = poll(&ready, 1, (int)(left < quiet * 1000L ? left : quiet * 1000L));
         if (count < 0 && errno == EINTR) continue;
+        if (count == 0 && is_alive()) continue;
         if (count <= 0) return -1;
         ssize_t more = recv(connection, reply + received, sizeof reply - received, MSG_DONTWAIT);
         if (more < 0 && (errno == EINTR || errno == EAGAIN)) continue;

@@ -167,6 +167,14 @@ package actor Vault {
         }
     }
 
+    /// Whether the disk would take a login: asked before the person does their part, whose tokens would exist nowhere else.
+    ///
+    /// - Throws: `storage`.
+    package nonisolated func checkWritable() throws(VaultError) {
+        let locks = try VaultLocks(paths: paths, time: time)
+        try translating { () throws(FileError) in try locks.data.probe(bytes: 64 << 10) }
+    }
+
     /// - Throws: `unavailable` where a refresh could spend a token twice because locks do not hold.
     package nonisolated func checkFilesystem() throws(VaultError) {
         if let name = networkFilesystem, !allowNetworkFilesystem {
@@ -280,6 +288,7 @@ package final class OpenVault: Sendable {
 
     /// - Throws: `superseded` when what we would seal could not be opened any more, or what we read is no longer the store.
     func checkCurrent() throws(VaultError) {
+        try locks.checkInPlace()
         guard let record = try metadata.read().vault, record.id == id, record.recipient == keys.recipient.text,
             record.backend == kind
         else {
@@ -368,6 +377,12 @@ package final class OpenVault: Sendable {
 }
 
 extension VaultError {
+    static func replaced(_ directory: String) -> VaultError {
+        VaultError(
+            .superseded, "\(directory) was moved away or replaced while this ran",
+            remedy: "run the command again; of an agent that goes on saying so: ai-usage-agent agent stop")
+    }
+
     static func superseded(_ paths: VaultPaths) -> VaultError {
         VaultError(
             .superseded, "the vault in \(paths.data) was given another key or backend while this command ran",

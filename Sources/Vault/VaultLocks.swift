@@ -37,16 +37,25 @@ package struct VaultLocks: Sendable {
     /// - Throws: `busy` when somebody else holds it for longer than a flight may take.
     package func take(_ name: Name) async throws(VaultError) -> FileLock {
         let (file, mode) = fileAndMode(name)
+        try checkInPlace()
         let lock: FileLock?
         do throws(FileError) {
             lock = try await FileLock.acquire(locks, file, mode, patience: VaultLocks.patience, time: time)
         } catch { throw VaultError(error) }
         guard let lock else {
+            try checkInPlace()
             throw VaultError(
                 .busy, "another process has held \(locks.file(file)) for more than 35 s",
                 remedy: "see who it is with: fuser -v \(ShellWord.quote(locks.file(file)))")
         }
         return lock
+    }
+
+    /// A lock in a directory that was moved away keeps nobody out.
+    ///
+    /// - Throws: `superseded` where the directories are not those of their paths any more: open the vault anew.
+    func checkInPlace() throws(VaultError) {
+        guard data.isInPlace, locks.isInPlace else { throw VaultError.replaced(data.path) }
     }
 
     /// The lock if nobody has it now; nil if somebody does.

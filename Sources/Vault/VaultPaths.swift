@@ -11,6 +11,9 @@ package struct VaultPaths: Sendable {
     /// Variables that were ignored because their value is relative.
     package let ignoredVariables: [String]
 
+    /// Those that say where.
+    package static let variables = ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"]
+
     /// The name of our folder in each of them.
     package static let folder = "ai-usage-agent"
 

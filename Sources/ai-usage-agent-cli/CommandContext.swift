@@ -107,6 +107,11 @@ struct CommandContext {
     }
 
     static func paths(_ environment: ProcessEnvironment) throws(CommandFailure) -> VaultPaths {
+        // Repaired, it would name another place.
+        if let name = VaultPaths.variables.first(where: environment.unreadable.contains) {
+            throw CommandFailure(
+                code: "config_invalid", message: "the path in $\(name) is no UTF-8", remedy: "set \(name) to a path in UTF-8", exitCode: 78)
+        }
         guard let paths = VaultPaths(environment) else {
             throw CommandFailure(
                 code: "config_invalid", message: "neither $HOME nor the XDG variables say where your files are", remedy: "set HOME",
@@ -116,9 +121,11 @@ struct CommandContext {
     }
 
     /// What other programs get of the environment: nothing that holds a token or leads to one.
-    var childEnvironment: [String: String] {
-        let ours = Set(configuration.providers.values.compactMap(\.environmentVariable) + ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"])
-        return environment.all.filter { !ours.contains($0.key) && !$0.key.hasPrefix("AI_USAGE_AGENT_") }
+    var childEnvironment: [String: String] { environment.all.filter { isForChildren($0.key) } }
+
+    func isForChildren(_ variable: String) -> Bool {
+        !["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"].contains(variable) && !variable.hasPrefix("AI_USAGE_AGENT_")
+            && !configuration.providers.values.contains { $0.environmentVariable == variable }
     }
 
     var now: Timestamp { TimeSource.system.now() }

@@ -11,6 +11,7 @@ enum Entry {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if let request = TokenRequest(plain: arguments) { CallerExecutor.run { await serve(request) } }
         do {
+            try checkThreads()
             var command = try Root.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -19,7 +20,7 @@ enum Entry {
             }
             Exit.now(0)
         } catch let failure as CommandFailure {
-            failure.report(asJSON: arguments.contains("--json"))
+            failure.report(asJSON: wantsJSON(arguments))
             Exit.now(failure.exitCode)
         } catch let code as ExitCode where code != .validationFailure {
             // The command has said everything itself.
@@ -27,20 +28,35 @@ enum Entry {
         } catch {
             let code = Root.exitCode(for: error)
             if code.rawValue == 0 {
-                Terminal.write(CompletionScript.adjusted(Root.message(for: error), for: arguments) + "\n", to: .output)
+                let text = CompletionScript.adjusted(Root.message(for: error), for: arguments) + "\n"
+                if !Terminal.write(text, to: .output) { Output.failed() }
                 Exit.now(0)
             }
             // The parser's own words; what it echoes came from the command line, so it is made safe to show.
             let failure = CommandFailure(
                 code: "usage_error", message: TerminalText.escapeLines(Root.message(for: error)), remedy: "ai-usage-agent --help",
                 exitCode: 64)
-            if arguments.contains("--json") {
+            if wantsJSON(arguments) {
                 failure.report(asJSON: true)
             } else {
                 Terminal.write(TerminalText.escapeLines(Root.fullMessage(for: error)) + "\n", to: .error)
             }
             Exit.now(64)
         }
+    }
+
+    /// What runs a command waits for its own threads for ever, without a word, where the system gives it none.
+    private static func checkThreads() throws(CommandFailure) {
+        do throws(ThreadError) { try startThread {} } catch {
+            throw CommandFailure(code: "storage", message: error.description, remedy: ThreadError.remedy, exitCode: 1)
+        }
+    }
+
+    /// Whether a failure is to be one JSON document. What stands behind `--` is another program's.
+    private static func wantsJSON(_ arguments: [String]) -> Bool {
+        let own = arguments.prefix { $0 != "--" }
+        if own.contains("--json") || own.contains("--format=json") { return true }
+        return zip(own, own.dropFirst()).contains { $0 == ("--format", "json") }
     }
 
     /// `token` as scripts write it, which is the command that must be quick.

@@ -37,7 +37,7 @@ struct ExecCommand: AsyncParsableCommand {
         let (account, held) = try await context.token(of: name, account: options.selection.account, minimum: options.minTtl)
         if options.selection.account != nil { await context.noteUse(of: account) }
         let failure = ProcessReplacement.run(
-            command, environment: context.childEnvironment, variable: variable, secret: held.accessToken)
+            lastArguments: command.count, keeping: context.isForChildren, variable: variable, secret: held.accessToken)
         // As env(1) and the shells do.
         throw CommandFailure(
             code: "usage_error", message: "\(TerminalText.escape(command[0], limit: 200)) was not started: \(failure.reason)",

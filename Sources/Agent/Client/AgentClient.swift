@@ -22,6 +22,8 @@ package struct AgentClient: Sendable {
         case refused(VarlinkError)
         /// What stands at its place is not to be trusted, or did not answer as an agent does.
         case broken(String)
+        /// Its process takes questions and answers none, not even what it would say at once: stopped, or stuck.
+        case silent(process: Int32)
     }
 
     /// The parameters of an answer.
@@ -44,8 +46,8 @@ package struct AgentClient: Sendable {
     ///
     /// - Parameter parameters: written as they are, and then wiped.
     /// - Returns: nil where no agent runs, or one that serves another store.
-    /// - Throws: `refused` with the agent's error, which is then the command's; `broken` for what cannot be trusted or does not answer
-    ///   within 75 s. All methods below throw the same.
+    /// - Throws: `refused` with the agent's error, which is then the command's; `silent` where nothing answers for some seconds; `broken`
+    ///   for what cannot be trusted or does not answer this within 75 s. All methods below throw the same.
     package func ask(_ method: String, _ parameters: consuming SecretBytes) async throws(Failure) -> Answer? {
         // Where there is no agent, a command does not even start a thread for it.
         do throws(AgentSocket.Problem) { if try !socket.isThere() { return nil } } catch { throw .broken(error.reason) }
@@ -58,6 +60,7 @@ package struct AgentClient: Sendable {
         switch await onOwnThread({ AgentConversation.run(socket, question) }) {
         case .nobody: return nil
         case .broken(let reason): throw .broken(reason)
+        case .silent(let process): throw .silent(process: process)
         case .answer(let box):
             do throws(Failure) { return try AgentClient.read(box) } catch {
                 if case .refused(let error) = error, error.kind == .wrongStore { return nil }
@@ -151,6 +154,8 @@ extension AgentClient.Failure {
             return (error.parameters["code"]?.string ?? "agent_broken", message, error.parameters["remedy"]?.string)
         case .broken(let reason):
             return ("agent_broken", "the agent is of no use: \(reason)", "ai-usage-agent agent stop, then start it again")
+        case .silent(let process):
+            return ("agent_broken", "the agent (process \(process)) does not answer", "end it: kill -KILL \(process)")
         }
     }
 }
@@ -160,12 +165,24 @@ private enum AgentConversation {
     enum Result: Sendable {
         case nobody
         case broken(String)
+        case silent(Int32)
         case answer(SecretBox)
     }
 
     private static let largestAnswer = 16 << 20
     /// A refresh that somebody else has begun may take 30 s, and one of our own as long again.
     private static let patience = Duration.seconds(75)
+    /// After so long without a word it is asked something that it answers at once, and given as long again.
+    private static let quiet = Duration.seconds(3)
+
+    /// Whether anything answers a question that needs neither vault nor provider.
+    private static func isAlive(_ place: AgentSocket) -> Bool {
+        guard let socket = try? place.connect() else { return false }
+        let question = SecretBlock(SecretBytes("{\"method\":\"org.varlink.service.GetInfo\"}\0"))
+        let end = TimeSource.system.elapsed() + quiet
+        return socket.sendAll(question, until: end)
+            && !Poller.wait([Poller.Interest(socket.descriptor.raw)], end - TimeSource.system.elapsed()).isEmpty
+    }
 
     static func run(_ place: AgentSocket, _ question: SecretBlock) -> Result {
         let socket: StreamSocket
@@ -187,7 +204,8 @@ private enum AgentConversation {
             case .nothingYet:
                 let left = end - TimeSource.system.elapsed()
                 guard left > .zero else { return .broken("it did not answer for 75 s") }
-                _ = Poller.wait([Poller.Interest(socket.descriptor.raw)], left)
+                let isQuiet = Poller.wait([Poller.Interest(socket.descriptor.raw)], min(left, quiet)).isEmpty
+                if isQuiet, !isAlive(place) { return .silent(socket.peer?.process ?? 0) }
             case .ended: return .broken("it hung up without an answer")
             }
         }

@@ -4,6 +4,7 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
     case vaultDirOwner = "vault.dir.owner"
     case vaultDirSymlink = "vault.dir.symlink"
     case vaultUnreadable = "vault.unreadable"
+    case vaultUnwritable = "vault.unwritable"
     case vaultFolderMode = "vault.folder.mode"
     case vaultFolderUnusable = "vault.folder.unusable"
     case vaultMetadataMissing = "vault.metadata.missing"
@@ -143,7 +144,7 @@ package enum DoctorCheck: String, Sendable, CaseIterable {
             .flowCaFile, .exposurePlaintextStore, .exposureCoreDumps, .exposurePtraceScope, .exposureSwap, .agentNotRunning,
             .agentMemoryNotLocked, .buildLibsecretMissing, .buildFrontDoorMissing, .buildNotInPath, .buildSqliteMissing:
             .info
-        case .vaultDirMode, .vaultDirOwner, .vaultDirSymlink, .vaultUnreadable, .vaultFolderMode, .vaultFolderUnusable,
+        case .vaultDirMode, .vaultDirOwner, .vaultDirSymlink, .vaultUnreadable, .vaultUnwritable, .vaultFolderMode, .vaultFolderUnusable,
             .vaultMetadataMissing, .vaultMetadataMode, .vaultMetadataOwner,
             .vaultMetadataSymlink, .vaultMetadataMalformed, .vaultMetadataNewerSchema, .vaultMetadataContainsSecret, .vaultMetadataMac,
             .vaultSealedMissing, .vaultSealedMode, .vaultSealedOwner, .vaultSealedSymlink, .vaultSealedMalformed, .vaultSealedForeign,

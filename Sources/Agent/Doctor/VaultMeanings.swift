@@ -25,6 +25,11 @@ extension DoctorCheck {
             Meaning(
                 "the folder of the locks or the journal has other rights than its owner's", why: "Every refresh is refused there.",
                 remedy: "Give it to you alone.", command: nil)
+        case .vaultUnwritable:
+            Meaning(
+                "nothing can be written where the vault is",
+                why: "A refresh, a login and a logout fail there; tokens that live are still given.",
+                remedy: "Make room, or make the disk writable again.", command: nil)
         case .vaultFolderUnusable:
             Meaning(
                 "the folder of the locks or the journal, or something in it, is not what it should be",

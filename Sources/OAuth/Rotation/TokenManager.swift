@@ -294,7 +294,13 @@ extension TokenManager {
     /// Waits until nobody refreshes, stores or removes that account, and keeps it so.
     func beginFlight(_ provider: String, _ accountKey: String) async throws(OAuthError) -> AccountFlight {
         do throws(VaultError) {
-            let lock = try await vault.open().lock(provider: provider, accountKey: accountKey)
+            let lock: FileLock
+            do throws(VaultError) { lock = try await vault.open().lock(provider: provider, accountKey: accountKey) } catch {
+                guard error.code == .superseded else { throw error }
+                // Where the locks stood when it was opened is no place any more.
+                await vault.lock()
+                lock = try await vault.open().lock(provider: provider, accountKey: accountKey)
+            }
             return AccountFlight(lock, try await vault.beginFlight())
         } catch { throw OAuthError(error) }
     }

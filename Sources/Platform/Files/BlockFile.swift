@@ -24,8 +24,14 @@ package struct BlockFile: ~Copyable {
         let present = Int(try descriptor.status(path).st_size)
         if present < size {
             let zeroes = [UInt8](repeating: 0, count: size - present)
-            try descriptor.writeAll(zeroes.span, at: present, path)
-            try descriptor.synchronize(path)
+            do throws(FileError) {
+                try descriptor.writeAll(zeroes.span, at: present, path)
+                try descriptor.synchronize(path)
+            } catch {
+                // A disk that is full keeps nothing of what was only to be room.
+                if present == 0 { try? directory.remove(name) } else { _ = ftruncate(descriptor.raw, off_t(present)) }
+                throw error
+            }
             try directory.synchronize()
         }
         return BlockFile(descriptor: descriptor, path: path)

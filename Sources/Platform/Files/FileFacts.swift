@@ -40,6 +40,22 @@ package struct FileFacts: Sendable, Equatable {
         return errorText(errno)
     }
 
+    /// Why nothing can be written in that directory, as far as that can be seen without trying; nil where it seems possible.
+    package static func obstacleToWriting(_ directory: String) -> String? {
+        var disk = statvfs()
+        guard unsafe statvfs(directory, &disk) == 0 else { return nil }
+        // ST_RDONLY (statvfs(3)).
+        if disk.f_flag & 1 != 0 { return "its file system is read-only" }
+        if unsafe access(directory, W_OK) != 0 { return errorText(errno) }
+        let blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail
+        let (free, isHuge) = UInt64(blocks).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+        guard disk.f_blocks > 0, !isHuge, free < leastRoom else { return nil }
+        return "only \(free / 1024) KiB are free on its disk"
+    }
+
+    /// Bytes: less than a refresh, a login and what is kept beside them may take.
+    private static let leastRoom: UInt64 = 256 << 10
+
     /// Whether the owner lacks one of those permission bits; never for root, who needs none.
     package func lacks(_ bits: Int) -> Bool { geteuid() != 0 && mode & bits != bits }
 

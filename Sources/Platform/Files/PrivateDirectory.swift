@@ -70,7 +70,11 @@ package final class PrivateDirectory: Sendable {
             throw FileError(.unsafe, path, "belongs to user \(status.st_uid), not to you")
         }
         guard status.st_mode & trust.forbidden == 0 else {
-            let mode = String(status.st_mode & 0o777, radix: 8)
+            let mode = String(status.st_mode & 0o7777, radix: 8)
+            // One that everybody uses (/tmp) must not be taken from them.
+            guard status.st_mode & 0o1000 == 0 else {
+                throw FileError(.unsafe, path, "has mode \(mode): others use it, too; a directory of your own is needed")
+            }
             let repair = "chmod \(trust.repair("700")) \(ShellWord.quote(path))"
             throw FileError(.unsafe, path, "has mode \(mode); others must not have access: \(repair)", repair: repair)
         }
@@ -171,6 +175,22 @@ package final class PrivateDirectory: Sendable {
     package func create(_ name: String, with contents: Span<UInt8>) throws(FileError) {
         guard try existingKind(name) == nil else { throw FileError(.system(EEXIST), file(name), "exists already") }
         try replace(name, with: contents)
+    }
+
+    /// Whether so many bytes could be written now, which is tried; nothing of it is left.
+    ///
+    /// - Throws: `system`: ENOSPC, EROFS, EACCES and what else a write meets.
+    package func probe(bytes count: Int) throws(FileError) {
+        let name = PrivateDirectory.temporaryPrefix + "probe." + Hex.encode(Random.bytes(6).span)
+        let raw = unsafe name.withCString {
+            unsafe clinux_openat(descriptor.raw, $0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        }
+        guard raw >= 0 else { throw FileError.last("create", file(name)) }
+        defer { _ = unsafe unlinkat(descriptor.raw, name, 0) }
+        let opened = Descriptor(owning: raw)
+        let zeroes = [UInt8](repeating: 0, count: count)
+        try opened.writeAll(zeroes.span, file(name))
+        try opened.synchronize(file(name))
     }
 
     /// Gives a file that is on the disk already another name, durably; what had that name is gone.
@@ -288,7 +308,7 @@ package final class PrivateDirectory: Sendable {
     }
 
     /// Whether the path still leads to the directory that is held open.
-    var isInPlace: Bool {
+    package var isInPlace: Bool {
         var status = stat()
         guard unsafe lstat(path, &status) == 0, let own = try? descriptor.status(path) else { return false }
         return status.st_dev == own.st_dev && status.st_ino == own.st_ino

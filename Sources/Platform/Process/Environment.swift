@@ -4,6 +4,8 @@ import Glibc
 package struct ProcessEnvironment: Sendable {
     private let variables: [String: String]
     private let tokens: [String: Token]
+    /// Names of variables whose value is no UTF-8: they have no value here, and are passed on as they are by `exec` alone.
+    package let unreadable: Set<String>
 
     private final class Token: Sendable {
         let secret: SecretBytes
@@ -11,17 +13,19 @@ package struct ProcessEnvironment: Sendable {
     }
 
     /// Holds no token, whatever the names are: only `current` tells those apart.
-    package init(_ variables: [String: String]) { self.init(variables, [:]) }
+    package init(_ variables: [String: String]) { self.init(variables, [:], []) }
 
-    private init(_ variables: [String: String], _ tokens: [String: Token]) {
+    private init(_ variables: [String: String], _ tokens: [String: Token], _ unreadable: Set<String>) {
         self.variables = variables
         self.tokens = tokens
+        self.unreadable = unreadable
     }
 
     /// What the process was started with; variables that hold a token go to protected memory.
     package static func current() -> ProcessEnvironment {
         var variables: [String: String] = [:]
         var tokens: [String: Token] = [:]
+        var unreadable: Set<String> = []
         var entry = unsafe environ
         while let text = unsafe entry.pointee {
             let bytes = unsafe UnsafeBufferPointer(
@@ -31,11 +35,14 @@ package struct ProcessEnvironment: Sendable {
                 unsafe entry += 1
                 continue
             }
-            let pair = unsafe String(cString: text)
-            if let split = pair.firstIndex(of: "=") { variables[String(pair[..<split])] = String(pair[pair.index(after: split)...]) }
+            if let pair = unsafe String(validatingCString: text) {
+                if let split = pair.firstIndex(of: "=") { variables[String(pair[..<split])] = String(pair[pair.index(after: split)...]) }
+            } else {
+                unreadable.insert(unsafe String(decoding: bytes.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self))
+            }
             unsafe entry += 1
         }
-        return ProcessEnvironment(variables, tokens)
+        return ProcessEnvironment(variables, tokens, unreadable)
     }
 
     /// A variable that holds a provider's token goes into protected memory, and is no variable like others: no child gets it.

@@ -4,6 +4,14 @@ extension VaultAudit {
     /// The folders in the data directory without which nothing is refreshed or written.
     package static func folders(_ paths: VaultPaths) -> [String] { [paths.locks, paths.data + "/journal"] }
 
+    /// Whether the disk takes what a refresh has to write down.
+    mutating func checkRoom() {
+        for directory in [paths.data, paths.state] where look(directory) != nil {
+            guard let why = FileFacts.obstacleToWriting(directory) else { continue }
+            add(VaultFault(.unwritable, "\(directory): \(why)", command: "df -h \(ShellWord.quote(directory))"))
+        }
+    }
+
     /// Whether they, and what stands in them, can be used.
     mutating func checkFolders() {
         for folder in VaultAudit.folders(paths) {

@@ -61,7 +61,7 @@ package struct VaultAudit: Sendable {
         .metadataMissing, .metadataMalformed, .metadataNewerSchema, .metadataContainsSecret,
     ]
     static let ofVault: [VaultFault.Check] = [
-        .folderMode, .folderUnusable, .metadataMAC, .sealedMissing, .sealedMalformed, .sealedForeign, .rollback, .cloned,
+        .unwritable, .folderMode, .folderUnusable, .metadataMAC, .sealedMissing, .sealedMalformed, .sealedForeign, .rollback, .cloned,
         .recipientMismatch, .leftoverTemporary,
         .identityMissing, .keyFileMode, .keyFileOwner, .keyBesideVault, .identityMalformed, .weakPassphraseFile, .identityUnavailable,
         .orphanSecret, .accountWithoutSecret, .duplicateItem, .intentLeft, .pendingCommit, .lockHeld, .refusedRemembered,
@@ -86,6 +86,7 @@ package struct VaultAudit: Sendable {
         }
         guard let metadata = readMetadata() else { return skip(VaultAudit.ofVault, "auth.json has to be repaired first") }
         self.metadata = metadata
+        checkRoom()
         checkFolders()
         checkLeftovers()
         checkKeysBesideVault()

@@ -6,6 +6,7 @@ package struct VaultFault: Sendable, Equatable {
         case directoryOwner = "vault.dir.owner"
         case directorySymlink = "vault.dir.symlink"
         case unreadable = "vault.unreadable"
+        case unwritable = "vault.unwritable"
         case folderMode = "vault.folder.mode"
         case folderUnusable = "vault.folder.unusable"
         case metadataMissing = "vault.metadata.missing"

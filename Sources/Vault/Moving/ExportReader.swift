@@ -70,7 +70,7 @@ package struct ExportReader: Sendable {
         do throws(AgeError) { workFactor = try file.withBytes { (bytes) throws(AgeError) in try AgeFile.workFactor(of: bytes) } } catch {
             throw VaultError(
                 .foreign, "the file is no age file: \(error.detail)",
-                remedy: "take the one that was written by: ai-usage-agent vault export --output accounts.age")
+                remedy: "take the one that was written by: ai-usage-agent vault export --passphrase --output accounts.age")
         }
         guard workFactor != nil else { return try openWithIdentity(file, keys) }
         let given = try await passphrase.read("Passphrase of the export: ")
@@ -100,6 +100,11 @@ package struct ExportReader: Sendable {
             throw VaultError(
                 .foreign, "the export is sealed to another identity than this vault's",
                 remedy: "name the identity it was made for: --identity-file PATH")
+        }
+        // What is no identity at all is told so before its mode is: the way to another mode is none for it.
+        guard PublicFile.readLeniently(identityFile)?.contains("AGE-SECRET-KEY-1") != false else {
+            throw VaultError(
+                .usage, "\(identityFile) holds no age identity", remedy: "name the file that age-keygen made: --identity-file PATH")
         }
         let (folder, name) = AbsolutePath.split(identityFile)
         let directory = try translating { () throws(FileError) in try PrivateDirectory.open(folder, trust: .notWritableByOthers) }

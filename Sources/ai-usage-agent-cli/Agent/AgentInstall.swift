@@ -35,6 +35,13 @@ struct AgentInstall: AsyncParsableCommand {
         let variables = names.compactMap { name in context.environment[name].map { (name: name, value: $0) } }
             .filter { $0.value.hasPrefix("/") }
         let socket = AgentSocket(context.paths).path
+        // A line end in a unit begins another setting.
+        if let odd = ([program, socket] + variables.map(\.value)).first(where: { $0.unicodeScalars.contains { $0.value < 0x20 } }) {
+            throw CommandFailure(
+                code: "config_invalid",
+                message: "a unit cannot name a path with control characters: \(TerminalText.escape(odd, limit: 200))",
+                remedy: "choose another directory", exitCode: 78)
+        }
         // A program that is not the running one is another installation's, which knows nothing of this environment.
         let isHere = self.program == nil
         let units =

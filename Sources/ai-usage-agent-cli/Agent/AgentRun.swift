@@ -49,7 +49,9 @@ extension CommandFailure {
         case .file(let error):
             self.init(
                 code: "storage", message: problem.reason,
-                remedy: error.kind == .notFound ? "log in through a session that has one, or set XDG_RUNTIME_DIR" : error.repair,
+                remedy: error.kind == .notFound
+                    ? "log in through a session that has one, or set XDG_RUNTIME_DIR"
+                    : error.repair ?? "set XDG_RUNTIME_DIR to a directory of your own that nobody else may enter",
                 exitCode: error.kind == .unsafe ? 65 : 1)
         case .socket:
             self.init(code: "storage", message: problem.reason, remedy: "see what is in the way: ai-usage-agent auth doctor", exitCode: 1)

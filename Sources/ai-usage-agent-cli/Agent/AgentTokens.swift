@@ -25,9 +25,14 @@ final class AgentContact: Sendable {
             isAbsent.withLock { $0 = answer == nil }
             return answer
         } catch {
-            guard case .broken(let reason) = error else { throw error }
+            switch error {
+            case .refused: throw error
+            case .broken(let reason): output.note("warning: the agent is not used: \(reason)")
+            case .silent:
+                let (_, message, remedy) = error.error
+                output.note("warning: \(message) and is not used\(remedy.map { "; \($0)" } ?? "")")
+            }
             isBroken.withLock { $0 = true }
-            output.note("warning: the agent is not used: \(reason)")
             return nil
         }
     }

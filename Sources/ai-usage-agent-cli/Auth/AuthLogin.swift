@@ -76,6 +76,7 @@ struct AuthLogin: AsyncParsableCommand {
         do throws(CommandFailure) {
             agent = try await VaultChoice(context).openAgent()
             if agent == nil { try await VaultChoice(context).ensureOpen() }
+            try await attemptVault { () throws(VaultError) in try context.service.vault.checkWritable() }
         } catch {
             var failure = error
             failure.provider = name

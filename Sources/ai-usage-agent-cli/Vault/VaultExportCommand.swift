@@ -20,8 +20,11 @@ struct VaultExportCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("export-passphrase-fd"), help: ArgumentHelp("Read the export's passphrase from this descriptor.", valueName: "n"))
     var exportPassphraseFd: PassphraseDescriptor?
-    @Option(help: "A new file, 0600 (default: standard output).", completion: .file()) var output: String?
+    @Option(name: .customLong("output"), help: "A new file, 0600 (default, and -: standard output).", completion: .file())
+    var named: String?
     @Flag(help: "Text instead of bytes (always on a terminal).") var armor = false
+
+    private var output: String? { named == "-" ? nil : named }
 
     func validate() throws {
         let wantsPassphrase = underPassphrase || exportPassphraseFd != nil
@@ -72,7 +75,7 @@ struct VaultExportCommand: AsyncParsableCommand {
             }
             recipients.append(recipient)
         }
-        guard recipients.count <= 20 else { throw CommandFailure.usage("at most 20 recipients") }
+        guard recipients.count <= 20 else { throw CommandFailure.usage("at most 20 recipients", remedy: "leave some out") }
         return .recipients(recipients)
     }
 }

@@ -29,7 +29,7 @@ struct VaultImportCommand: AsyncParsableCommand {
         do throws(FileError) { content = try PersonsFile.read(file, limit: ExportReader.limit) } catch {
             throw CommandFailure(
                 code: "usage_error", message: error.description,
-                remedy: "name the file that was written by: ai-usage-agent vault export --output accounts.age", exitCode: 64)
+                remedy: "name the file that was written by: ai-usage-agent vault export --passphrase --output accounts.age", exitCode: 64)
         }
         let box = SecretBox(content)
         try await VaultChoice(context).ensureOpen()

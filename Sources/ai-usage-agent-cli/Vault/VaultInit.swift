@@ -37,7 +37,7 @@ struct VaultInit: AsyncParsableCommand {
         let inspection = try await attemptVault { () async throws(VaultError) in
             try await VaultInspection.run(context.service.vault)
         }
-        context.output.result(VaultStatus.document(inspection, context), text: text(record, context))
+        context.output.result(VaultStatus.document(inspection, context), text: TerminalText.escapeLines(text(record, context)))
     }
 
     private func text(_ record: VaultRecord, _ context: CommandContext) -> String {

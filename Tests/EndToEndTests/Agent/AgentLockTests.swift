@@ -123,6 +123,27 @@ struct AgentLockTests {
         }
     }
 
+    @Test("The data directory is replaced by a copy while the agent runs: it goes on with what stands there")
+    func restored() async throws {
+        try await Scene.with { scene in
+            try await RunningAgent.with(scene) { agent in
+                let token = try #require(try await agent.token())
+                let data = scene.home.data
+                try scene.home.move(data, to: data + ".old")
+                let copy = try await Child("/bin/cp", ["-a", data + ".old", data], environment: scene.home.environment).finish()
+                try #require(copy.status == 0)
+                let renewed = try await scene.run("auth", "refresh", "codex")
+                #expect(renewed.status == 0, "\(renewed)")
+                let new = try #require(try await agent.token())
+                #expect(new != token)
+                try await scene.login("codex", as: "bob")
+                #expect(try await agent.token(account: "bob") != nil)
+                await agent.stop()
+                #expect(try await scene.require("token", "codex", "--account", "ada").text == new, "it stands in the copy")
+            }
+        }
+    }
+
     @Test("A rekey while the agent runs: the next token comes from the vault as it is now")
     func rekeyed() async throws {
         try await Scene.with { scene in

@@ -40,6 +40,10 @@ struct AgentSocketTests {
                 try home.change(mode: 0o755, of: home.path + "/runtime")
                 return [:]
             },
+            Bad(testDescription: "a runtime directory that everybody uses", status: 65, says: "a directory of your own") { home in
+                try home.change(mode: 0o1777, of: home.path + "/runtime")
+                return [:]
+            },
             Bad(testDescription: "a folder in it that others may enter", status: 65, says: "chmod 700") { home in
                 try home.makeDirectory(home.path + "/runtime/ai-usage-agent")
                 try home.change(mode: 0o770, of: home.path + "/runtime/ai-usage-agent")
@@ -64,6 +68,32 @@ struct AgentSocketTests {
             let variables = try bad.prepare(scene.home)
             let outcome = try await scene.run("agent", "run", environment: variables)
             #expect(outcome.status == bad.status && outcome.complaint.contains(bad.says), "\(outcome)")
+            // What everybody uses must not be closed to them because a hint said so.
+            if bad.says != "chmod 700" { #expect(!outcome.complaint.contains("chmod"), "\(outcome)") }
+        }
+    }
+
+    @Test("An agent that is stopped is given up within seconds, by its process number; a token comes without it")
+    func frozen() async throws {
+        try await Scene.with { scene in
+            let token = try await scene.require("token", "codex").text
+            try await RunningAgent.with(scene) { agent in
+                agent.child.signal(SIGSTOP)
+                let begun = TimeSource.system.elapsed()
+                let printed = try await scene.run("token", "codex")
+                #expect(printed.status == 0 && printed.text == token, "\(printed)")
+                let words = ["does not answer", "kill -KILL \(agent.child.pid)"]
+                #expect(words.allSatisfy { printed.errorText.contains($0) }, "\(printed)")
+                for command in ["status", "stop"] {
+                    let outcome = try await scene.run("agent", command, "--json")
+                    #expect(outcome.status == 5 && outcome.errorCode == "agent_broken", "\(outcome)")
+                    #expect(words.allSatisfy { outcome.complaint.contains($0) }, "\(outcome)")
+                }
+                // Six seconds each, and six more of the front door.
+                #expect(TimeSource.system.elapsed() - begun < .seconds(40) * Instrumentation.slowness)
+                agent.child.signal(SIGCONT)
+                #expect(try await agent.token() == token)
+            }
         }
     }
 

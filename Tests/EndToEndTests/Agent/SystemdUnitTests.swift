@@ -59,6 +59,18 @@ struct SystemdUnitTests {
         }
     }
 
+    @Test("A path with a line end, which would begin another setting, is refused")
+    func controlCharacters() async throws {
+        try await Scene.with(start: .empty) { scene in
+            let odd = scene.home.path + "/runtime\nExecStartPre=/bin/false"
+            for (options, variables) in [([], ["XDG_RUNTIME_DIR": odd]), (["--program", odd], [:])] as [([String], [String: String])] {
+                let outcome = await scene.finish(
+                    try scene.start(["agent", "install", "--print", "--json"] + options, environment: variables))
+                #expect(outcome.status == 78 && outcome.errorCode == "config_invalid", "\(outcome)")
+            }
+        }
+    }
+
     @Test("They hide nothing that the recovery of a refresh needs: which start of the machine this is", arguments: [true, false])
     func boot(_ isSystem: Bool) async throws {
         try await Scene.with(start: .empty) { scene in

@@ -72,10 +72,31 @@ struct FullDiskTests {
             #expect(outcome.status == 1 && outcome.errorCode == "storage", "\(outcome)")
             #expect(try await scene.provider.statistics()["refreshRequests"] == 0)
             #expect(scene.home.stores() == stores)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: scene.home.data + "/journal") == [], "no half-made record is left")
             #expect(try await scene.run("token", "codex").status == 0, "the old one still lives")
             disk.makeRoom()
             try await scene.require("auth", "refresh", "codex")
             #expect(try await scene.provider.statistics()["refreshRequests"] == 1)
+        }
+    }
+
+    @Test("A login that could not be stored is refused before anybody does their part: a full disk, and one that is read-only")
+    func login() async throws {
+        try await onSmallDisk { scene, disk in
+            func refused(_ reason: String) async throws {
+                let before = try await scene.provider.statistics()["tokenRequests"]
+                let outcome = try await scene.run("auth", "login", "codex", "--no-open")
+                #expect(outcome.status == 1 && outcome.errorText.contains(reason), "\(outcome)")
+                #expect(!outcome.errorText.contains("/oauth/authorize"), "no address is shown: \(outcome)")
+                #expect(try await scene.provider.statistics()["tokenRequests"] == before)
+            }
+            try disk.fill()
+            try await refused("No space left")
+            disk.makeRoom()
+            try #require(mount("tmpfs", disk.path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0)
+            try await refused("Read-only")
+            try #require(mount("tmpfs", disk.path, "tmpfs", UInt(MS_REMOUNT), nil) == 0)
+            try await scene.login()
         }
     }
 

@@ -144,17 +144,24 @@ struct FrontDoorTests {
         }
     }
 
-    @Test("turns to the full program after 45 s of silence")
-    func silence() async throws {
+    @Test(
+        "turns to the full program after 45 s without an answer, and after 6 s where nothing is answered at all",
+        arguments: [true, false])
+    func silence(_ isAlive: Bool) async throws {
         try await alone { home, program in
             try await Executable.write("#!/bin/sh\necho full \"$@\"\n", to: program + "-cli")
-            let agent = try await ScriptedAgent(home, String(ScriptedAgent.success(FrontDoorTests.token).dropLast()), ["--hold"])
+            // Half an answer, to whatever it is asked, or none.
+            let reply = isAlive ? String(ScriptedAgent.success(FrontDoorTests.token).dropLast()) : ""
+            let agent = try await ScriptedAgent(home, reply, ["--hold"])
             let begun = TimeSource.system.elapsed()
             let outcome = try await run(program, ["token", "codex"], home)
             let waited = TimeSource.system.elapsed() - begun
             #expect(outcome.text == "full token codex", "\(outcome)")
-            #expect(await agent.messages().count == 1)
-            #expect(waited >= .seconds(45) && waited < .seconds(55), "\(waited)")
+            let messages = await agent.messages()
+            #expect(messages.count { $0.contains("GetToken") } == 1, "the question is not asked twice")
+            #expect(messages.count { $0.contains("GetInfo") } == (isAlive ? messages.count - 1 : 1))
+            let limits = isAlive ? (45, 55) : (6, 16)
+            #expect(waited >= .seconds(limits.0) && waited < .seconds(limits.1), "\(waited)")
             await agent.stop()
         }
     }

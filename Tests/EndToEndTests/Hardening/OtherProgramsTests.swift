@@ -17,6 +17,24 @@ struct OtherProgramsTests {
             environment: scene.home.environment, patience: .seconds(600))
     }
 
+    @Test("is told so where this one may start no thread, instead of being kept waiting")
+    func threads() async throws {
+        try await Scene.with { scene in
+            let program = scene.home.path + "/program"
+            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
+            try #require(await copy.finish().status == 0)
+            for entry in try scene.home.entries().map(\.path) + [scene.home.path] {
+                try #require(chown(entry, OtherProgramsTests.user, OtherProgramsTests.user) == 0)
+            }
+            let limit = "/usr/bin/prlimit"
+            let outcome = try await child(scene, [limit, "--nproc=1", program, "auth", "list", "--json"]).finish()
+            #expect(outcome.status == 1 && outcome.errorCode == "storage" && outcome.complaint.contains("ulimit -u"), "\(outcome)")
+            // The quick way needs none.
+            let token = try await child(scene, [limit, "--nproc=1", program, "token", "codex"]).finish()
+            #expect(token.status == 0 && !token.text.isEmpty, "\(token)")
+        }
+    }
+
     @Test("cannot read the memory, the environment or the descriptors of a running agent, as it can those of any other program")
     func agent() async throws {
         try await Scene.with { scene in

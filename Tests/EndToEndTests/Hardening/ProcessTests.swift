@@ -105,6 +105,18 @@ struct ProcessTests {
         }
     }
 
+    @Test(
+        "says so when its output is lost, whatever it was",
+        arguments: ["--version", "--help", "--generate-completion-script=bash", "config path"])
+    func lostOutput(_ line: String) async throws {
+        try await Scene.with(start: .empty) { scene in
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "=" }).map(String.init)
+            let outcome = await scene.finish(
+                try scene.start(words, through: ["/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"]))
+            #expect(outcome.status == 1 && outcome.errorText.contains("standard output could not be written"), "\(outcome)")
+        }
+    }
+
     @Test("takes no width of a terminal for more than it is", arguments: ["9223372036854775807", "-1", "0", "x"])
     func width(_ columns: String) async throws {
         try await Scene.with { scene in

@@ -22,6 +22,37 @@ struct ExecTests {
         }
     }
 
+    @Test("Arguments and variables that are no text reach the program byte by byte; a place that is none is refused")
+    func bytes() async throws {
+        try await Scene.with { scene in
+            let odd = ["/bin/sh", "-c", #"X=$(printf 'v\377w') exec "$@" "$(printf 'a\377b')""#, "sh"]
+            let outcome = try await scene.run(
+                "exec", "codex", "--", "/bin/sh", "-c", #"printf '%s %s' "$1" "$X""#, "sh", through: odd)
+            #expect(
+                outcome.status == 0 && outcome.output == Array("a".utf8) + [0xFF] + Array("b v".utf8) + [0xFF] + Array("w".utf8),
+                "\(outcome)")
+            for name in ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"] {
+                let place = ["/bin/sh", "-c", "export \(name)=\"$(printf '/tmp/x\\377')\"; exec \"$@\"", "sh"]
+                for command in [["vault", "status", "--json"], ["token", "codex", "--json"]] {
+                    let refused = await scene.finish(try scene.start(command, through: place))
+                    #expect(
+                        refused.status == 78 && refused.errorCode == "config_invalid" && refused.complaint.contains("$\(name)"),
+                        "\(refused)")
+                }
+            }
+        }
+    }
+
+    @Test("What stands behind -- is the program's own: its --json changes nothing here")
+    func foreignOption() async throws {
+        try await Scene.with { scene in
+            let outcome = try await scene.run("exec", "codex", "--", "/nowhere/program", "--json")
+            #expect(outcome.status == 127 && outcome.output.isEmpty && outcome.errorText.contains("was not started"), "\(outcome)")
+            let format = try await scene.run("usage", "acme", "--format", "json")
+            #expect(format.status == 3 && format.errorCode == "no_such_account" && format.errorText.isEmpty, "\(format)")
+        }
+    }
+
     @Test("The variable is what config.json names; a provider without one is exit 78")
     func variable() async throws {
         try await Scene.with(start: .vault) { scene in

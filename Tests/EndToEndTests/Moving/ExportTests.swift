@@ -45,7 +45,10 @@ struct ExportTests {
         try await Scene.with { scene in
             let key = try await AgeKey(at: scene.home.path + "/key.txt")
             let file = scene.home.path + "/from-stdout.age"
-            for (options, beginning) in [([], "age-encryption.org/v1\n"), (["--armor"], "-----BEGIN AGE ENCRYPTED FILE-----\n")] {
+            for (options, beginning) in [
+                ([], "age-encryption.org/v1\n"), (["--output", "-"], "age-encryption.org/v1\n"),
+                (["--armor"], "-----BEGIN AGE ENCRYPTED FILE-----\n"),
+            ] {
                 let outcome = try await scene.run(["vault", "export", "--recipient", key.recipient] + options)
                 #expect(outcome.status == 0 && outcome.output.starts(with: Array(beginning.utf8)), "\(outcome.errorText)")
                 #expect(outcome.errorText.contains("exported 1 account"))
