@@ -37,8 +37,12 @@ struct AuthLogin: AsyncParsableCommand {
     func validate() throws {
         if let port, !(1...65535).contains(port) { throw ValidationError("--port must be between 1 and 65535") }
         if let timeout, timeout < 1 { throw ValidationError("--timeout must be at least 1") }
-        if let account, account.isEmpty || account.utf8.count > 100 {
+        if let account, account.isEmpty || account.count > 100 || account.utf8.count > 400 {
             throw ValidationError("--account needs a name of at most 100 characters")
+        }
+        // It names the account from now on, in every list.
+        if let account, account.allSatisfy(\.isWhitespace) || TerminalText.escape(account) != account {
+            throw ValidationError("--account needs a name that can be read: no blanks alone, nothing that moves or hides text")
         }
         if device, manual { throw ValidationError("give either --device or --manual") }
         if sessionKeyStdin, device || manual || dryRun || port != nil {

@@ -10,6 +10,8 @@ struct UsageErrorTests {
         ["token", "codex", "--nonsense"], ["token", "codex", "--min-ttl", "-1"], ["token", "codex", "--min-ttl", "soon"],
         ["token", "codex", "--account"], ["auth", "login", "codex", "--port", "0"], ["auth", "login", "codex", "--port", "65536"],
         ["auth", "login", "codex", "--timeout", "0"], ["auth", "login", "codex", "--account", ""],
+        ["auth", "login", "codex", "--account", " "], ["auth", "login", "codex", "--account", "a\nb"],
+        ["auth", "login", "codex", "--account", "a\u{202E}b"], ["auth", "login", "codex", "--account", String(repeating: "x", count: 101)],
         ["auth", "logout", "codex", "--all", "--account", "ada"], ["usage", "--account", "ada"], ["vault", "init", "--backend", "cloud"],
         ["vault", "init", "--backend", "file", "--identity", "keyring"], ["vault", "init", "--identity", "passphrase", "--key-file", "/x"],
         ["token", "codex", "--passphrase-fd", "-1"], ["token", "codex", "--passphrase-fd", "3", "--passphrase-command", "cat"],
