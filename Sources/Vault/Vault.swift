@@ -21,7 +21,8 @@ package actor Vault {
     ///
     /// - Parameters:
     ///   - machineId: the text of /etc/machine-id; nil where there is none.
-    ///   - isHeldElsewhere: whether somebody who serves this vault was told to lock it; asked before a key is read.
+    ///   - isHeldElsewhere: whether somebody who serves this vault was told to lock it; asked before a key
+    ///     is read that no person has to give.
     package init(
         sources: VaultSources, time: TimeSource, machineId: String?, allowNetworkFilesystem: Bool = false,
         isHeldElsewhere: @escaping @Sendable () async -> Bool = { false }
@@ -125,7 +126,7 @@ package actor Vault {
     private func load(_ keeper: PassphraseKeeper?) async -> Result<OpenVault, VaultError> {
         do throws(VaultError) {
             guard let record = try metadataStore.read().vault else { throw Vault.missing }
-            if await isHeldElsewhere() { throw Vault.held }
+            if opensByItself(record), await isHeldElsewhere() { throw Vault.held }
             do throws(VaultError) {
                 return .success(try await load(record, keeper))
             } catch {
@@ -136,6 +137,13 @@ package actor Vault {
                 return .success(try await load(again, keeper))
             }
         } catch { return .failure(error) }
+    }
+
+    /// Whether nobody is asked for anything: a passphrase that a person gives is as good here as at the agent.
+    private func opensByItself(_ record: VaultRecord) -> Bool {
+        guard record.identitySource == .passphrase else { return true }
+        if case .command = sources.passphrase.source { return true }
+        return false
     }
 
     private func load(_ record: VaultRecord, _ keeper: PassphraseKeeper?) async throws(VaultError) -> OpenVault {

@@ -60,6 +60,16 @@ struct AgentLockTests {
                 let early = try await scene.run("auth", "login", "codex", "--no-open")
                 #expect(early.status == 4, "\(early)")
 
+                // Whoever gives the passphrase opens the vault, here as there; a program that gives it is no person.
+                let recipient = try #require(try JSONValue(parsing: scene.home.text(scene.home.metadataFile))["vault"]["recipient"].string)
+                let export = ["vault", "export", "--recipient", recipient]
+                let given = await scene.finish(
+                    try scene.start(export + ["--passphrase-fd", "3"], descriptors: [3: AgentLockTests.passphrase]))
+                #expect(given.status == 0, "\(given)")
+                try scene.home.write(AgentLockTests.passphrase, to: scene.home.path + "/passphrase")
+                let fetched = try await scene.run(export + ["--passphrase-command", "cat \(scene.home.path)/passphrase"])
+                #expect(fetched.status == 4 && fetched.complaint.contains("vault unlock"), "\(fetched)")
+
                 let wrong = try await scene.run(
                     "vault", "unlock", "--passphrase-fd", "3", descriptors: [3: Array("quite another one".utf8)])
                 #expect(wrong.status == 4 && wrong.complaint.contains("passphrase"), "\(wrong)")
