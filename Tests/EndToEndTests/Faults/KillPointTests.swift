@@ -141,7 +141,7 @@ struct KillPointTests {
                 + "median \(tally.median()), longest \(tally.recoveries.max() ?? .zero). Window: \(window)")
         for missed in tally.missed { print("T1 \(title) missed: \(missed)") }
         #expect(tally.kills >= points.count * 9 / 10, "\(tally.missed)")
-        #expect(tally.median() < .seconds(1))
+        #expect(tally.median() < .seconds(1) * Instrumentation.slowness)
         #expect(tally.recoveries.max() ?? .zero < .seconds(5))
     }
 
