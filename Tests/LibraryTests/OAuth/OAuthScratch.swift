@@ -57,6 +57,9 @@ final class OAuthClock: Sendable {
             now: { self.now }, elapsed: { self.state.withLock { $0.elapsed } },
             sleep: { pause in
                 if let sleeper = self.sleeper { return await sleeper() }
+                // Who waits for a lock looks again after so long: the one who has it works in real time, and must get some of it before
+                // a whole patience has gone by here.
+                if pause <= .milliseconds(50) { try? await Task.sleep(for: .milliseconds(2)) }
                 self.state.withLock {
                     $0.slept.append(pause)
                     $0.elapsed += pause

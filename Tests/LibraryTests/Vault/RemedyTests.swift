@@ -25,7 +25,7 @@ enum RemediedFailure: String, CaseIterable, Sendable, CustomTestStringConvertibl
         case .openKeyFile: ["chmod 600 " + home.paths.defaultKeyFile]
         case .linkedKeyFile: ["ls -ld " + home.paths.defaultKeyFile]
         case .malformedCredential: ["systemd-creds encrypt --name=ai-usage-agent.identity"]
-        case .noExport: ["ai-usage-agent vault export --output"]
+        case .noExport: ["ai-usage-agent vault export --passphrase --output"]
         case .fileVaultWithKeyringKey: ["ai-usage-agent vault migrate --to file --identity key-file"]
         case .personSaidNo: ["dismissed", "gnome-keyring-daemon --unlock"]
         case .noHelper: ["ai-usage-keyring", "make install"]
