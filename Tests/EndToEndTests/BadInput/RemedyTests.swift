@@ -39,7 +39,8 @@ struct RemedyTests {
             let path = scene.home.path + "/accounts.age"
             if isThere { try scene.home.write(Array("notes".utf8), to: path) }
             let outcome = try await scene.run("vault", "import", path, "--json")
-            Refusal(isThere ? 65 : 64, isThere ? "vault_foreign" : "usage_error", "ai-usage-agent vault export --passphrase --output").check(outcome)
+            Refusal(isThere ? 65 : 64, isThere ? "vault_foreign" : "usage_error", "ai-usage-agent vault export --passphrase --output")
+                .check(outcome)
         }
     }
 
