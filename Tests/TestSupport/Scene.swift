@@ -1,3 +1,4 @@
+package import Glibc
 package import Platform
 
 /// A temporary home, a provider, and the program between them: what nearly every end-to-end test begins with.
@@ -59,6 +60,20 @@ package final class Scene: Sendable {
 
     package func configure(_ text: String) throws {
         try home.configure(text.split(separator: "BASE", omittingEmptySubsequences: false).joined(separator: provider.base))
+    }
+
+    /// Gives everything of the home, and a copy of the full program in it, to another user (as root only).
+    ///
+    /// - Returns: the copy's path.
+    package func give(to user: uid_t) async throws -> String {
+        let program = home.path + "/program"
+        // By a program of its own: a file that any process still has open for writing cannot be started.
+        let copy = try await Child("/bin/cp", [Program.full, program], environment: home.environment).finish()
+        guard copy.status == 0 else { throw Failed(description: "\(copy)") }
+        for entry in try home.entries().map(\.path) + [home.path] {
+            guard chown(entry, user, user) == 0 else { throw Failed(description: "chown \(entry): \(String(cString: strerror(errno)))") }
+        }
+        return program
     }
 
     // MARK: - The program

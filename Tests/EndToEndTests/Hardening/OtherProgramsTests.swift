@@ -20,12 +20,7 @@ struct OtherProgramsTests {
     @Test("is told so where this one may start no thread, instead of being kept waiting")
     func threads() async throws {
         try await Scene.with { scene in
-            let program = scene.home.path + "/program"
-            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
-            try #require(await copy.finish().status == 0)
-            for entry in try scene.home.entries().map(\.path) + [scene.home.path] {
-                try #require(chown(entry, OtherProgramsTests.user, OtherProgramsTests.user) == 0)
-            }
+            let program = try await scene.give(to: OtherProgramsTests.user)
             let limit = "/usr/bin/prlimit"
             let outcome = try await child(scene, [limit, "--nproc=1", program, "auth", "list", "--json"]).finish()
             #expect(outcome.status == 1 && outcome.errorCode == "storage" && outcome.complaint.contains("ulimit -u"), "\(outcome)")
@@ -38,13 +33,7 @@ struct OtherProgramsTests {
     @Test("cannot read the memory, the environment or the descriptors of a running agent, as it can those of any other program")
     func agent() async throws {
         try await Scene.with { scene in
-            let program = scene.home.path + "/program"
-            // By a program of its own: a file that any process still has open for writing cannot be started.
-            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
-            try #require(await copy.finish().status == 0)
-            for entry in try scene.home.entries().map(\.path) + [scene.home.path] {
-                try #require(chown(entry, OtherProgramsTests.user, OtherProgramsTests.user) == 0)
-            }
+            let program = try await scene.give(to: OtherProgramsTests.user)
             let agent = try child(scene, [program, "agent", "run"])
             try #require(await agent.line(of: .error, startingWith: "ready: ") != nil, "\(agent.errorSoFar)")
             let other = try child(scene, ["/bin/sleep", "600"])

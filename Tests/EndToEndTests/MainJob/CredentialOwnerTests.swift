@@ -35,17 +35,11 @@ struct CredentialOwnerTests {
             // Any age identity will do; this one was made for a vault that never held anything.
             let key = try scene.home.read(scene.home.keyFile)
             for path in [scene.home.configuration, scene.home.data] { try scene.home.delete(path) }
-            let program = scene.home.path + "/program"
-            // By a program of its own: a file that any process still has open for writing cannot be started.
-            let copy = try Child("/bin/cp", [Program.full, program], environment: scene.home.environment)
-            try #require(await copy.finish().status == 0)
             let folder = scene.home.path + "/credentials"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
             let file = folder + "/ai-usage-agent.identity"
             try scene.home.write(key, to: file)
-            for entry in try scene.home.entries().map(\.path) + [scene.home.path] {
-                try #require(chown(entry, CredentialOwnerTests.user, CredentialOwnerTests.user) == 0)
-            }
+            let program = try await scene.give(to: CredentialOwnerTests.user)
             for (path, wanted) in [(file, handover.file), (folder, handover.folder)] {
                 try #require(chown(path, wanted.owner, CredentialOwnerTests.user) == 0 && chmod(path, wanted.mode) == 0)
             }

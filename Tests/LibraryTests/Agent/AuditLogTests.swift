@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import Platform
 import TestSupport
@@ -32,6 +33,27 @@ struct AuditLogTests {
             #expect(first.object?.names == ["time", "uid", "pid", "executable", "command", "provider", "account"])
             #expect(first["pid"].number?.integer == Platform.OwnProcess.pid && first["uid"].number?.integer == Int(Peer.ownUser))
             #expect(first["executable"].string == Platform.OwnProcess.program)
+        }
+    }
+
+    @Test("Of a process whose program cannot be seen, as of our own commands, it names what started it")
+    func parent() async throws {
+        try await TemporaryFolder.with { folder in
+            // One that has ended and that nobody has asked for yet shows its name, and no program.
+            var ended: pid_t = 0
+            var arguments = [strdup("/bin/true"), nil]
+            defer { free(arguments[0]) }
+            try #require(posix_spawn(&ended, "/bin/true", nil, nil, &arguments, nil) == 0)
+            defer { waitpid(ended, nil, 0) }
+            while PublicFile.read("/proc/\(ended)/stat")?.contains(") Z ") != true { await TimeSource.system.sleep(.milliseconds(2)) }
+            let clock = OAuthClock()
+            let log = AuditLog(directory: folder.path, time: clock.source, logger: AuditLogTests.quiet)
+            log.note(Peer(user: Peer.ownUser, process: ended), provider: "codex", accountId: "a", at: clock.now)
+            await log.flush()
+            let line = try #require(try AuditLogTests.lines(folder).first)
+            #expect(line["executable"].isNull && line["command"] == "true", "\(line)")
+            #expect(line["parent"]["pid"].number?.integer == Platform.OwnProcess.pid)
+            #expect(line["parent"]["executable"].string == Platform.OwnProcess.program)
         }
     }
 
