@@ -34,7 +34,7 @@ soak: test-dependencies programs
 	swift build --build-tests
 	AUA_SOAK=1 AUA_LEAST_TESTS=10 AUA_PROGRAM=$(CURDIR)/$(RELEASE)/ai-usage-agent scripts/run-tests --filter 'KillSoakTests|RotationExplorationTests|KillPointTests|ErrorPointTests|MigrationKillTests|AgentCrowdTests|GoldenUsageTests|RekeyKillTests|MeanwhileTests|MaintenanceRaceTests'
 
-# The whole suite under AddressSanitizer, then under ThreadSanitizer (docs/testing.md); half an hour on two cores.
+# The whole suite under AddressSanitizer, then under ThreadSanitizer (docs/testing.md); more than an hour on two cores.
 sanitize: test-dependencies
 	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize address
 	AUA_PYTHON=$(CURDIR)/.venv/bin/python scripts/sanitize thread
